@@ -1,0 +1,15 @@
+//! What everything else stands on: the clock with its ticker, wakers, parking, containment of panics and a pool of
+//! threads. Knows no task and no job.
+
+mod clock;
+mod contain;
+mod park;
+mod pool;
+mod wakers;
+
+pub(crate) use clock::{Alarm, Sleep, Timer};
+pub use clock::{Clock, ManualClock};
+pub(crate) use contain::{contain, drop_contained, panic_message};
+pub(crate) use park::block_on;
+pub(crate) use pool::run_on_pool;
+pub(crate) use wakers::{WakerKey, Wakers, Wakes};

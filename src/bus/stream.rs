@@ -1,0 +1,331 @@
+//! [`EventStream`]: what users read. Makes events of what a reader gives.
+
+#![expect(private_interfaces, reason = "`Make` is sealed: nobody outside can name or call it")]
+
+use std::fmt;
+use std::future::{Future as _, poll_fn};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::Stream;
+use futures::stream::FusedStream;
+
+use super::reader::{Item, Opened, Reader, Source, Start, Told, mask};
+use super::record::Change;
+use crate::base::{Clock, block_on};
+use crate::model::{
+    Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, TaskAdded, TaskCompleted,
+    TaskProgressUpdated, TaskStateChanged,
+};
+
+/// A job's events of one kind, or all of them ([`Event`]), in the order in which they happened.
+///
+/// A stream is subscribed when it is made, and starts with the job's first event, however late that is; see
+/// [`from_now`](EventStream::from_now) and [`after`](EventStream::after). Lifecycle events are never lost, however slowly
+/// they are read. Of progress, a slow or late reader gets the latest value of each task. After
+/// the job's last event, every stream ends with `None`.
+///
+/// It works on any executor ([`next`](EventStream::next), or as a [`Stream`]) and on plain threads
+/// ([`blocking_next`](EventStream::blocking_next), [`try_recv`](EventStream::try_recv)), also when all workers of a runtime
+/// are blocked. Dropping it leaves the job alone; it may outlive all handles of the job.
+///
+/// ```
+/// use milepost::{Job, TaskState};
+///
+/// let job = Job::new("numbers");
+/// let mut changes = job.task_state_changed();
+/// job.reporter("one")?.run_blocking(|_| Ok(1))?;
+/// drop(job);
+///
+/// let states: Vec<_> = std::iter::from_fn(|| changes.blocking_next()).map(|change| change.to).collect();
+/// assert_eq!(states, [TaskState::Submitted, TaskState::Running, TaskState::Completed]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct EventStream<E> {
+    reader: Reader,
+    clock: Clock,
+    kind: PhantomData<fn() -> E>,
+}
+
+impl<E: StreamEvent> EventStream<E> {
+    pub(crate) fn new(source: Arc<dyn Source>, clock: Clock) -> Self {
+        let reader = Reader::new(source, E::MASK, Start::First);
+        EventStream { reader, clock, kind: PhantomData }
+    }
+
+    /// What a stream of this kind waits for.
+    pub(crate) const fn mask() -> u16 {
+        E::MASK
+    }
+
+    pub(crate) fn following(source: Arc<dyn Source>, clock: Clock, opened: Opened) -> Self {
+        let reader = Reader::following(source, E::MASK, opened);
+        EventStream { reader, clock, kind: PhantomData }
+    }
+
+    /// The same stream, but only of what happens from this call on.
+    pub fn from_now(mut self) -> Self {
+        self.reader.restart(Start::Now);
+        self
+    }
+
+    /// The same stream, but only of events with a greater number than `seq`; of progress, the present value of each
+    /// task that has one, and then changes. Events that are no longer [retained](crate::History) are
+    /// left out: the stream then starts with the oldest that is.
+    pub fn after(mut self, seq: u64) -> Self {
+        self.reader.restart(Start::After(seq));
+        self
+    }
+
+    /// The next event; `None` after the job's last one.
+    ///
+    /// Cancel safe: an event that was not returned comes with the next call.
+    pub async fn next(&mut self) -> Option<E> {
+        poll_fn(|cx| self.poll_event(Some(cx))).await
+    }
+
+    /// The next event if there is one now. `None` means that there is none yet, or that there will be no more:
+    /// [`is_ended`](EventStream::is_ended) tells.
+    pub fn try_recv(&mut self) -> Option<E> {
+        match self.poll_event(None) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
+    }
+
+    /// Waits on this thread for the next event; `None` after the job's last one. In async code, use
+    /// [`next`](EventStream::next): this would keep the executor's thread from its work.
+    pub fn blocking_next(&mut self) -> Option<E> {
+        block_on(self.next())
+    }
+
+    /// [`blocking_next`](EventStream::blocking_next) for at most `timeout`, by the job's clock.
+    ///
+    /// # Errors
+    /// [`StreamTimeout`] if there was no event in that time; nothing is lost.
+    pub fn blocking_next_timeout(&mut self, timeout: Duration) -> Result<Option<E>, StreamTimeout> {
+        let Some(at) = self.clock.after(timeout) else { return Ok(self.blocking_next()) };
+        let mut sleep = self.clock.sleep_until(at);
+        block_on(poll_fn(|cx| {
+            if let Poll::Ready(event) = self.poll_event(Some(cx)) {
+                return Poll::Ready(Ok(event));
+            }
+            Pin::new(&mut sleep).poll(cx).map(|()| Err(StreamTimeout))
+        }))
+    }
+
+    /// Whether the job has ended and all its events were read.
+    pub fn is_ended(&self) -> bool {
+        self.reader.is_ended()
+    }
+
+    /// The job whose events these are.
+    pub fn job(&self) -> JobId {
+        self.reader.source().id()
+    }
+
+    #[inline]
+    pub(crate) fn poll_event(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<E>> {
+        match self.reader.poll(cx) {
+            Poll::Ready(Some(item)) => Poll::Ready(Some(E::of(&**self.reader.source(), item))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<E: StreamEvent> Stream for EventStream<E> {
+    type Item = E;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
+        self.poll_event(Some(cx))
+    }
+}
+
+impl<E: StreamEvent> FusedStream for EventStream<E> {
+    fn is_terminated(&self) -> bool {
+        self.is_ended()
+    }
+}
+
+impl<E> fmt::Debug for EventStream<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
+        write!(f, "EventStream<{kind}>({})", self.reader.source().id())
+    }
+}
+
+/// There was no event in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamTimeout;
+
+impl fmt::Display for StreamTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there was no event in time")
+    }
+}
+
+impl std::error::Error for StreamTimeout {}
+
+/// What an [`EventStream`] can be of: [`Event`], each of its variants, and [`ProgressWindow`].
+pub trait StreamEvent: sealed::Make + Send {}
+
+mod sealed {
+    use super::{Item, Source};
+
+    pub trait Make: Sized {
+        const MASK: u16;
+
+        /// Where the event stands in the order of all.
+        fn position(&self) -> u64;
+
+        /// Makes the event of an item that the mask lets through.
+        fn of(source: &dyn Source, item: Item) -> Self;
+    }
+}
+
+use sealed::Make;
+
+/// Progress stands between the lifecycle event that it came after and the next one.
+const fn at_seq(seq: u64) -> u64 {
+    seq * 2
+}
+
+const fn after_seq(seq: u64) -> u64 {
+    seq * 2 + 1
+}
+
+pub(crate) fn time(micros: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros)
+}
+
+fn progress(source: &dyn Source, told: Told) -> TaskProgressUpdated {
+    let report = told.reading.report();
+    TaskProgressUpdated {
+        job: source.id(),
+        task: told.task,
+        attempt: told.attempt,
+        at: time(told.at),
+        after: told.after,
+        progress: report.progress,
+        total: report.total,
+        unit: report.unit,
+        message: report.message,
+    }
+}
+
+impl Make for Event {
+    const MASK: u16 = mask::LIFECYCLE | mask::PROGRESS;
+
+    fn position(&self) -> u64 {
+        match self {
+            Event::TaskProgressUpdated(event) => event.position(),
+            _ => at_seq(self.seq().unwrap_or_default()),
+        }
+    }
+
+    fn of(source: &dyn Source, item: Item) -> Event {
+        match item {
+            Item::Record(seq, record) => source.expand(seq, &record),
+            Item::Progress(told) => Event::TaskProgressUpdated(progress(source, told)),
+            Item::Window { .. } => unreachable!("windows are only read by those who ask for them"),
+        }
+    }
+}
+
+impl Make for TaskStateChanged {
+    const MASK: u16 = mask::TASK_STATE;
+
+    fn position(&self) -> u64 {
+        at_seq(self.seq)
+    }
+
+    #[inline]
+    fn of(source: &dyn Source, item: Item) -> TaskStateChanged {
+        // Made here and not by the ledger, so that most need no lock.
+        match item {
+            Item::Record(seq, record) => match record.change {
+                Change::Task { task, attempt, from, to, observed } => TaskStateChanged {
+                    job: source.id(),
+                    task,
+                    attempt,
+                    seq,
+                    at: time(record.at),
+                    from,
+                    to,
+                    observed,
+                    cause: if record.caused { source.cause(seq) } else { None },
+                },
+                _ => unreachable!("the mask lets only changes of tasks through"),
+            },
+            _ => unreachable!("the mask lets only records through"),
+        }
+    }
+}
+
+impl Make for TaskProgressUpdated {
+    const MASK: u16 = mask::PROGRESS;
+
+    fn position(&self) -> u64 {
+        after_seq(self.after)
+    }
+
+    fn of(source: &dyn Source, item: Item) -> TaskProgressUpdated {
+        match item {
+            Item::Progress(told) => progress(source, told),
+            _ => unreachable!("the mask lets only progress through"),
+        }
+    }
+}
+
+impl Make for ProgressWindow {
+    const MASK: u16 = mask::WINDOW;
+
+    fn position(&self) -> u64 {
+        after_seq(self.after)
+    }
+
+    fn of(source: &dyn Source, item: Item) -> ProgressWindow {
+        match item {
+            Item::Window { at, after, told, progress: of_job } => ProgressWindow {
+                job: source.id(),
+                at: time(at),
+                after,
+                updates: told.into_iter().map(|told| progress(source, told)).collect(),
+                progress: of_job,
+            },
+            _ => unreachable!("the mask lets only windows through"),
+        }
+    }
+}
+
+macro_rules! expanded {
+    ($($event:ident: $mask:ident,)*) => {$(
+        impl Make for $event {
+            const MASK: u16 = mask::$mask;
+
+            fn position(&self) -> u64 {
+                at_seq(self.seq)
+            }
+
+            fn of(source: &dyn Source, item: Item) -> $event {
+                match Event::of(source, item) {
+                    Event::$event(event) => event,
+                    _ => unreachable!("the mask lets only this kind through"),
+                }
+            }
+        }
+    )*};
+}
+
+expanded! {
+    JobStateChanged: JOB_STATE,
+    TaskAdded: ADDED,
+    TaskCompleted: COMPLETED,
+    JobCompleted: JOB_COMPLETED,
+}
+
+impl<T: sealed::Make + Send> StreamEvent for T {}

@@ -1,0 +1,123 @@
+//! Tasks that are added as others end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::NewTask;
+use super::core::JobCore;
+use super::ledger::Adder;
+use super::open::Opening;
+use crate::base::{contain, drop_contained};
+
+/// An iterator of tasks to come.
+pub(super) struct Feed {
+    tasks: Box<dyn Iterator<Item = NewTask> + Send>,
+    ahead: usize,
+    /// Keeps the job open until the iterator has ended.
+    _opening: Arc<Opening>,
+}
+
+impl Feed {
+    pub(super) fn new(
+        tasks: impl Iterator<Item = NewTask> + Send + 'static,
+        ahead: usize,
+        opening: Arc<Opening>,
+    ) -> Feed {
+        Feed { tasks: Box::new(tasks), ahead, _opening: opening }
+    }
+}
+
+/// A job's feeds. The iterators are asked outside of the job's critical section, by one thread at a time.
+#[derive(Default)]
+pub(super) struct Feeds {
+    /// Says how many calls for more have not been answered: whoever makes the first one answers them all.
+    calls: AtomicUsize,
+    feeds: Mutex<Vec<Feed>>,
+    /// Those that have not been looked at yet.
+    added: Mutex<Vec<Feed>>,
+    /// Saves jobs without feeds the trouble.
+    any: std::sync::atomic::AtomicBool,
+}
+
+impl JobCore {
+    pub(super) fn feed(self: &Arc<Self>, feed: Feed) {
+        self.feeds.added.lock().push(feed);
+        self.feeds.any.store(true, Ordering::Release);
+        self.refill();
+    }
+
+    /// Takes no more tasks, but for those of the feeds.
+    pub(super) fn close(self: &Arc<Self>) {
+        self.look(|ledger| ledger.close());
+        if self.feeds.any.load(Ordering::Acquire) {
+            self.refill();
+        } else {
+            self.update(|ledger, effects| ledger.seal(false, effects));
+        }
+    }
+
+    /// Adds tasks of the feeds up to the number that may be ahead.
+    pub(super) fn refill(self: &Arc<Self>) {
+        if !self.feeds.any.load(Ordering::Acquire) {
+            return;
+        }
+        // A call that comes while another one is answered is answered by that one's next round: also one that the
+        // iterator itself leads to.
+        if self.feeds.calls.fetch_add(1, Ordering::AcqRel) > 0 {
+            return;
+        }
+        loop {
+            let calls = self.feeds.calls.load(Ordering::Acquire);
+            self.refill_round();
+            if self.feeds.calls.fetch_sub(calls, Ordering::AcqRel) == calls {
+                return;
+            }
+        }
+    }
+
+    fn refill_round(self: &Arc<Self>) {
+        let mut feeds = std::mem::take(&mut *self.feeds.feeds.lock());
+        feeds.append(&mut self.feeds.added.lock());
+        feeds.retain_mut(|feed| self.refill_from(feed).is_some());
+        // A feed that has ended is dropped by now, and with it its hold on the job; the others go back.
+        let none = feeds.is_empty() && self.feeds.added.lock().is_empty();
+        *self.feeds.feeds.lock() = feeds;
+        if none && self.look(|ledger| ledger.is_closed()) {
+            self.update(|ledger, effects| ledger.seal(false, effects));
+        }
+    }
+
+    /// None once the feed has ended.
+    fn refill_from(self: &Arc<Self>, feed: &mut Feed) -> Option<()> {
+        loop {
+            let (takes_tasks, unfinished) =
+                self.look(|ledger| (ledger.takes_tasks(), ledger.unfinished()));
+            if !takes_tasks {
+                return None;
+            }
+            if unfinished >= feed.ahead {
+                return Some(());
+            }
+            let task = contain("a feed of tasks", || feed.tasks.next()).flatten()?;
+            if let Err(error) = self.add(task, Adder::Feed) {
+                tracing::error!(%error, job = %self.id, "a fed task was not added");
+            }
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let empty: Box<dyn Iterator<Item = NewTask> + Send> = Box::new(std::iter::empty());
+        drop_contained("the drop of a feed", std::mem::replace(&mut self.tasks, empty));
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Feed")
+    }
+}

@@ -1,0 +1,298 @@
+//! Attempts: tasks are taken from the queue, run, reported on, end, and are tried again (J3).
+
+use std::sync::Arc;
+
+use super::life::{End, canceled_failure};
+use super::state::Ledger;
+use super::table::Runner;
+use crate::base::Alarm;
+use crate::job::TransitionError;
+use crate::job::alarm::{Due, TaskAlarm};
+use crate::job::effects::Effects;
+use crate::job::work::{TaskResult, Work};
+use crate::meter::SlotRef;
+use crate::model::{CancelReason, Cause, CauseKind, Failure, FailureKind, TaskId, TaskState};
+
+/// An attempt that was started.
+pub(crate) struct Started {
+    pub(crate) task: TaskId,
+    pub(crate) attempt: u32,
+    pub(crate) name: Arc<str>,
+    pub(crate) slot: SlotRef,
+    pub(crate) work: Box<dyn Work>,
+}
+
+/// How an attempt has ended.
+pub(crate) enum Finish {
+    Returned(TaskResult),
+    Panicked(String),
+    /// Whoever ran it has gone.
+    Lost,
+    /// Whoever waited for it has gone.
+    Dropped,
+}
+
+impl Ledger {
+    /// Starts the next task that waits for a worker. If there is none, the scheduler is told again when there is.
+    pub(crate) fn start_next(&mut self) -> Option<(Started, Effects)> {
+        let mut effects = Effects::default();
+        if self.may_start() {
+            while let Some(id) = self.ready.pop_front() {
+                if let Some(started) = self.start(id, &mut effects) {
+                    return Some((started, effects));
+                }
+            }
+        }
+        self.thinks_ready = false;
+        None
+    }
+
+    /// Starts an attempt of a task that was submitted and has its code here.
+    fn start(&mut self, id: TaskId, effects: &mut Effects) -> Option<Started> {
+        let entry = self.tasks.get_mut(id).filter(|entry| entry.state == TaskState::Submitted)?;
+        let work = entry.work.take()?;
+        let (attempt, name) = (entry.attempt, entry.name.clone());
+        let timeout = entry.options().and_then(|options| options.timeout);
+        let at = self.now();
+        let slot = self.attach(id);
+        self.enter(at, id, TaskState::Running, None, false, effects);
+        if let Some(due) = timeout.and_then(|timeout| self.clock.after(timeout)) {
+            let alarm = self.alarm(Due::TimeOut(id, attempt));
+            let timer = self.clock.arm(due, alarm);
+            if let Some(entry) = self.tasks.get_mut(id) {
+                entry.extra().timer = Some(timer);
+            }
+        }
+        Some(Started { task: id, attempt, name, slot, work })
+    }
+
+    pub(super) fn alarm(&self, due: Due) -> Arc<dyn Alarm> {
+        Arc::new(TaskAlarm { core: self.itself.clone(), due })
+    }
+
+    /// Gives a task's attempt its slot (M1).
+    fn attach(&mut self, id: TaskId) -> SlotRef {
+        let (slot_id, slot) = self.meter.attach(id.raw());
+        if let Some(entry) = self.tasks.get_mut(id) {
+            entry.slot = Some(slot_id);
+            if let Some(unit) = entry.options().and_then(|options| options.unit.clone()) {
+                slot.preset_unit(unit);
+            }
+        }
+        slot
+    }
+
+    /// Submits a task that no scheduler runs, and gives its first attempt a slot.
+    pub(crate) fn submit_driven(&mut self, id: TaskId, effects: &mut Effects) -> SlotRef {
+        let at = self.now();
+        self.start_job(at, effects);
+        self.enter(at, id, TaskState::Submitted, None, false, effects);
+        self.attach(id)
+    }
+
+    /// Takes down how an attempt has ended, and with it the task unless it is tried again. The code of a task that
+    /// is tried again is kept. Without effect if the attempt is over already (J3).
+    pub(crate) fn finish(
+        &mut self,
+        id: TaskId,
+        attempt: u32,
+        finish: Finish,
+        work: Option<Box<dyn Work>>,
+        effects: &mut Effects,
+    ) {
+        let present = |entry: &&mut super::table::TaskEntry| {
+            entry.attempt == attempt && entry.state.is_active()
+        };
+        let Some(entry) = self.tasks.get_mut(id).filter(present) else {
+            effects.works.extend(work);
+            return;
+        };
+        let canceling = entry.state == TaskState::Canceling;
+        let cause = entry.extra.as_ref().and_then(|extra| extra.canceled.clone());
+        let most =
+            entry.options().and_then(|options| options.retry).map_or(1, |retry| retry.attempts);
+        let at = self.now();
+        let (end, delay, retry) = match finish {
+            Finish::Returned(Ok(output)) => {
+                (End { output, ..End::new(TaskState::Completed) }, None, false)
+            }
+            Finish::Returned(Err(error)) => {
+                let (delay, permanent) = (error.delay(), error.is_permanent());
+                let failure = error.into_failure();
+                if canceling {
+                    (End { cause, ..End::new(TaskState::Canceled).error(failure) }, None, false)
+                } else {
+                    (End::new(TaskState::Failed).error(failure), delay, !permanent)
+                }
+            }
+            Finish::Panicked(message) => {
+                let failure = Failure::new(FailureKind::Panicked, message);
+                (End::new(TaskState::Failed).error(failure), None, !canceling)
+            }
+            Finish::Lost => {
+                let message = "what ran the task has gone before it ended";
+                let failure = Failure::new(FailureKind::Interrupted, message);
+                (End::new(TaskState::Interrupted).error(failure), None, false)
+            }
+            Finish::Dropped => {
+                let message = "the future that ran the task was dropped";
+                let cause = Arc::new(Cause::canceled(CancelReason::Dropped, Some(message.into())));
+                let end = End::new(TaskState::Canceled).error(canceled_failure(&cause));
+                (End { cause: Some(cause), ..end }, None, false)
+            }
+        };
+        let repeatable = work.as_ref().is_some_and(|work| work.is_repeatable());
+        if !(retry && attempt < most && repeatable) {
+            effects.works.extend(work);
+            return self.end(at, id, end, effects);
+        }
+        let message = end.error.map(|failure| failure.message);
+        let cause = Arc::new(Cause::new(CauseKind::Retry, message));
+        self.again(at, id, TaskState::Submitted, Some(cause), false, effects);
+        if let Some(entry) = self.tasks.get_mut(id) {
+            entry.work = work;
+        }
+        match delay.map(|delay| self.clock.after(delay)) {
+            None => {
+                self.ready.push_back(id);
+                self.tell_ready(effects);
+            }
+            Some(due) => {
+                let timer =
+                    due.map(|due| self.clock.arm(due, self.alarm(Due::Retry(id, attempt + 1))));
+                if let Some(entry) = self.tasks.get_mut(id) {
+                    entry.extra().timer = timer;
+                }
+            }
+        }
+    }
+
+    /// Sends a task back for another attempt, which starts without progress.
+    fn again(
+        &mut self,
+        at: u64,
+        id: TaskId,
+        to: TaskState,
+        cause: Option<Arc<Cause>>,
+        observed: bool,
+        effects: &mut Effects,
+    ) {
+        self.end_attempt(at, id, effects);
+        self.show(at, id, 0, Default::default());
+        self.latest.clear(id);
+        if let Some(entry) = self.tasks.get_mut(id) {
+            entry.attempt += 1;
+        }
+        self.enter(at, id, to, cause, observed, effects);
+    }
+
+    /// What a reporter says of its task's state. Returns the slot of the new attempt if there is one.
+    pub(crate) fn report(
+        &mut self,
+        id: TaskId,
+        attempt: u32,
+        report: Report,
+        effects: &mut Effects,
+    ) -> Result<Option<(u32, SlotRef)>, TransitionError> {
+        let Report { to, error, output, cause, observed } = report;
+        let refuse = |name: Arc<str>, from| Err(TransitionError { task: id, name, from, to });
+        let Some(entry) = self.tasks.get_mut(id) else {
+            return refuse(Arc::default(), TaskState::Completed);
+        };
+        let from = entry.state;
+        let legal = if observed { !from.is_terminal() } else { from.can_become(to) };
+        if !legal || entry.attempt != attempt {
+            return refuse(entry.name.clone(), from);
+        }
+        if observed && from == to {
+            return Ok(None);
+        }
+        let cause = cause.or_else(|| entry.extra.as_ref()?.canceled.clone());
+        let at = self.now();
+        self.start_job(at, effects);
+        if to.is_terminal() {
+            self.end(at, id, End { state: to, error, output, cause, observed }, effects);
+            return Ok(None);
+        }
+        let goes_back = matches!(to, TaskState::Submitted | TaskState::Held | TaskState::Pending);
+        if goes_back && from.is_active() {
+            self.again(at, id, to, cause, observed, effects);
+            return Ok(Some((attempt + 1, self.attach(id))));
+        }
+        self.enter(at, id, to, cause, observed, effects);
+        Ok(None)
+    }
+
+    /// Keeps the JSON of an attempt's output.
+    pub(crate) fn publish_output(&mut self, id: TaskId, attempt: u32, value: serde_json::Value) {
+        if let Some(entry) = self.tasks.get_mut(id)
+            && entry.attempt == attempt
+            && !entry.state.is_terminal()
+        {
+            entry.extra().published = Some(Arc::new(value));
+        }
+    }
+
+    /// A timer of a task or of the whole job has rung.
+    pub(crate) fn due(&mut self, due: Due, effects: &mut Effects) {
+        let at = self.now();
+        let present = |ledger: &Ledger, id, attempt| {
+            let entry = ledger.tasks.get(id);
+            entry.filter(|entry| entry.attempt == attempt).map(|entry| entry.state)
+        };
+        match due {
+            Due::ForceAll => self.force_all(at, effects),
+            Due::Force(id, attempt) => {
+                if present(self, id, attempt) == Some(TaskState::Canceling) {
+                    self.force(at, id, effects);
+                }
+            }
+            Due::TimeOut(id, attempt) => {
+                if present(self, id, attempt).is_some_and(TaskState::is_active) {
+                    self.time_out(at, id, effects);
+                }
+            }
+            Due::Retry(id, attempt) => {
+                if present(self, id, attempt) == Some(TaskState::Submitted) {
+                    self.ready.push_back(id);
+                    self.tell_ready(effects);
+                }
+            }
+        }
+    }
+
+    /// Gives up the attempt: its end is the ledger's word, whatever its code does. Returns what to call that.
+    pub(super) fn give_up(&mut self, id: TaskId, effects: &mut Effects) -> CauseKind {
+        let Some(entry) = self.tasks.get(id) else { return CauseKind::Forced };
+        let Some(slot) = entry.slot.and_then(|slot| self.meter.get(slot)) else {
+            return CauseKind::Forced;
+        };
+        let runs_on = match entry.runner {
+            Runner::Blocking | Runner::Reporter => true,
+            Runner::Polled | Runner::Driven => slot.is_polling(),
+        };
+        if !runs_on {
+            return CauseKind::Forced;
+        }
+        slot.abandon();
+        if entry.runner.is_scheduler() {
+            effects.abandoned += 1;
+        }
+        CauseKind::Abandoned
+    }
+}
+
+/// What a reporter says.
+pub(crate) struct Report {
+    pub(crate) to: TaskState,
+    pub(crate) error: Option<Failure>,
+    pub(crate) output: Option<crate::model::Output>,
+    pub(crate) cause: Option<Arc<Cause>>,
+    pub(crate) observed: bool,
+}
+
+impl Report {
+    pub(crate) fn new(to: TaskState) -> Report {
+        Report { to, error: None, output: None, cause: None, observed: false }
+    }
+}

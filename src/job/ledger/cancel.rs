@@ -1,0 +1,127 @@
+//! Cancellation: asked for, then forced (G11); and timeouts, which are forced at once.
+
+use std::sync::Arc;
+
+use super::life::{End, canceled_failure};
+use super::state::Ledger;
+use crate::job::alarm::Due;
+use crate::job::effects::Effects;
+use crate::model::{Cause, CauseKind, Failure, FailureKind, JobState, TaskId, TaskState};
+
+impl Ledger {
+    /// Asks all tasks to stop, or stops them (`now`). Without effect once the job has ended; asking twice is asking
+    /// once, with the first cause.
+    pub(crate) fn cancel_job(&mut self, cause: Arc<Cause>, now: bool, effects: &mut Effects) {
+        if self.state.is_terminal() {
+            return;
+        }
+        let at = self.now();
+        if self.canceled.is_none() {
+            self.canceled = Some(cause.clone());
+            self.sealed = true;
+            self.ready.clear();
+            self.enter_job(at, JobState::Canceling, Some(cause.clone()), effects);
+            for id in self.tasks.ids() {
+                self.cancel_one(at, id, &cause, effects);
+            }
+            if !now && let Some(due) = self.clock.after(self.options.grace) {
+                self.force_timer = Some(self.clock.arm(due, self.alarm(Due::ForceAll)));
+            }
+        }
+        if now {
+            self.force_all(at, effects);
+        }
+        self.settle(at, effects);
+    }
+
+    /// The same for one task.
+    pub(crate) fn cancel_task(
+        &mut self,
+        id: TaskId,
+        cause: Arc<Cause>,
+        now: bool,
+        effects: &mut Effects,
+    ) {
+        let at = self.now();
+        let asked_now = self.cancel_one(at, id, &cause, effects);
+        if now {
+            let canceling = |entry: &super::table::TaskEntry| entry.state == TaskState::Canceling;
+            if self.tasks.get(id).is_some_and(canceling) {
+                self.force(at, id, effects);
+            }
+        } else if asked_now
+            && let Some(entry) = self.tasks.get(id)
+            && let Some(due) = self.clock.after(self.options.grace)
+        {
+            let timer = self.clock.arm(due, self.alarm(Due::Force(id, entry.attempt)));
+            let entry = self.tasks.get_mut(id);
+            let timed = entry.and_then(|entry| entry.extra().timer.replace(timer));
+            if let Some(timed) = timed {
+                self.clock.disarm(timed);
+            }
+        }
+    }
+
+    /// Ends a task that doesn't run; asks one that does to stop. True if it was asked just now.
+    pub(super) fn cancel_one(
+        &mut self,
+        at: u64,
+        id: TaskId,
+        cause: &Arc<Cause>,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some(entry) = self.tasks.get_mut(id) else { return false };
+        match entry.state {
+            TaskState::Running | TaskState::Suspended => {
+                entry.extra().canceled = Some(cause.clone());
+                let slot = entry.slot.and_then(|slot| self.meter.get(slot));
+                self.enter(at, id, TaskState::Canceling, Some(cause.clone()), false, effects);
+                if let Some(slot) = slot {
+                    slot.cancel(&mut effects.wakes);
+                }
+                true
+            }
+            TaskState::Canceling => false,
+            state if state.is_terminal() => false,
+            _ => {
+                let end = End::new(TaskState::Canceled).error(canceled_failure(cause));
+                self.end(at, id, End { cause: Some(cause.clone()), ..end }, effects);
+                false
+            }
+        }
+    }
+
+    pub(super) fn force_all(&mut self, at: u64, effects: &mut Effects) {
+        for id in self.tasks.ids() {
+            if self.tasks.get(id).is_some_and(|entry| entry.state == TaskState::Canceling) {
+                self.force(at, id, effects);
+            }
+        }
+    }
+
+    /// Ends a task that was asked to stop and has not.
+    pub(super) fn force(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
+        let kind = self.give_up(id, effects);
+        let asked = self.tasks.get(id).and_then(|entry| entry.extra.as_ref()?.canceled.clone());
+        let cause = asked.map_or_else(|| Cause::new(kind, None), |asked| asked.with_kind(kind));
+        let failure = match kind {
+            CauseKind::Abandoned => Failure::new(FailureKind::Abandoned, cause.to_string()),
+            _ => canceled_failure(&cause),
+        };
+        let end = End::new(TaskState::Canceled).error(failure);
+        self.end(at, id, End { cause: Some(Arc::new(cause)), ..end }, effects);
+    }
+
+    /// Ends an attempt that has run for as long as it may.
+    pub(super) fn time_out(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
+        let timeout =
+            self.tasks.get(id).and_then(|entry| entry.options()?.timeout).unwrap_or_default();
+        let mut message = format!("ran for longer than {}", humantime::format_duration(timeout));
+        let kind = self.give_up(id, effects);
+        if kind == CauseKind::Abandoned {
+            message.push_str(" and did not yield");
+        }
+        let failure = Failure::new(FailureKind::TimedOut, message);
+        self.end(at, id, End::new(TaskState::TimedOut).error(failure), effects);
+    }
+}

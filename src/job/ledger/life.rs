@@ -1,0 +1,339 @@
+//! A job's life: tasks are added, the job is submitted and sealed, tasks end, the job ends (J4).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::state::{Ended, Ledger};
+use super::sums::Share;
+use super::table::{Adder, Runner, TaskEntry};
+use crate::bus::{Batch, Change, Closed, mask};
+use crate::job::effects::Effects;
+use crate::job::scheduler::Scheduler;
+use crate::job::task::TaskOptions;
+use crate::job::work::Work;
+use crate::job::{AddError, History, SubmitError};
+use crate::meter::Reading;
+use crate::model::{
+    CancelReason, Cause, Failure, FailureKind, JobState, Output, TaskFailed, TaskId, TaskState,
+};
+
+/// How often the front of the table is looked at for tasks that may go.
+const TRIM_EVERY: u32 = 256;
+
+/// How a task ends.
+pub(super) struct End {
+    pub(super) state: TaskState,
+    pub(super) error: Option<Failure>,
+    pub(super) output: Option<Output>,
+    pub(super) cause: Option<Arc<Cause>>,
+    pub(super) observed: bool,
+}
+
+impl End {
+    pub(super) fn new(state: TaskState) -> End {
+        End { state, error: None, output: None, cause: None, observed: false }
+    }
+
+    pub(super) fn error(self, error: Failure) -> End {
+        End { error: Some(error), ..self }
+    }
+}
+
+impl Ledger {
+    pub(crate) fn add(
+        &mut self,
+        options: TaskOptions,
+        work: Option<Box<dyn Work>>,
+        runner: Runner,
+        adder: Adder,
+        effects: &mut Effects,
+    ) -> Result<TaskId, (AddError, Option<Box<dyn Work>>)> {
+        let sealed = self.sealed || (self.closed && adder != Adder::Feed);
+        let error = if sealed || self.state.is_terminal() {
+            Some(AddError::Sealed { job: self.id, name: self.name.clone() })
+        } else if options.retry.is_some() && work.as_ref().is_some_and(|work| !work.is_repeatable())
+        {
+            Some(AddError::NotRestartable { task: options.name.clone() })
+        } else if options.weight.is_some_and(|weight| !(0.0..f64::INFINITY).contains(&weight)) {
+            Some(AddError::InvalidWeight { task: options.name.clone() })
+        } else {
+            None
+        };
+        let id = match (error, self.tasks.next_id()) {
+            (None, Some(id)) => id,
+            (error, _) => return Err((error.unwrap_or(AddError::TooManyTasks), work)),
+        };
+        let at = self.now();
+        self.sums.note_unit(options.unit.as_ref());
+        let mut entry = TaskEntry {
+            name: options.name.clone(),
+            work,
+            extra: None,
+            slot: None,
+            attempt: 1,
+            state: TaskState::Pending,
+            runner,
+            handled: adder == Adder::Handle && self.options.history == History::Unread,
+            retired: false,
+        };
+        if !options.is_plain() {
+            entry.extra().options = Some(options);
+        }
+        self.sums.add(Share::of(&entry, &Reading::default()));
+        self.tasks.push(entry);
+        self.counts.enter(TaskState::Pending);
+        self.append(at, Change::Added { task: id }, None, effects);
+        if self.scheduler.is_some() && runner.is_scheduler() {
+            self.submit_task(at, id, effects);
+            self.tell_ready(effects);
+        }
+        Ok(id)
+    }
+
+    pub(crate) fn submit(
+        &mut self,
+        scheduler: Arc<dyn Scheduler>,
+        seal: bool,
+        effects: &mut Effects,
+    ) -> Result<(), SubmitError> {
+        let (job, name) = (self.id, self.name.clone());
+        if self.scheduler.is_some() {
+            return Err(SubmitError::AlreadySubmitted { job, name });
+        }
+        if self.state.is_terminal() || self.canceled.is_some() {
+            return Err(SubmitError::Ended { job, name });
+        }
+        self.scheduler = Some(scheduler);
+        let at = self.now();
+        self.start_job(at, effects);
+        for id in self.tasks.ids() {
+            let mine = |entry: &&TaskEntry| {
+                entry.state == TaskState::Pending && entry.runner.is_scheduler()
+            };
+            if self.tasks.get(id).filter(mine).is_some() {
+                self.submit_task(at, id, effects);
+            }
+        }
+        self.sealed |= seal;
+        self.tell_ready(effects);
+        self.settle(at, effects);
+        Ok(())
+    }
+
+    fn submit_task(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
+        self.enter(at, id, TaskState::Submitted, None, false, effects);
+        self.ready.push_back(id);
+    }
+
+    /// No more tasks are added. Without a scheduler and with no one left to name one (`orphaned`), tasks that wait for
+    /// it won't ever run.
+    pub(crate) fn seal(&mut self, orphaned: bool, effects: &mut Effects) {
+        if self.state.is_terminal() {
+            return;
+        }
+        self.sealed = true;
+        let at = self.now();
+        if orphaned && self.scheduler.is_none() {
+            let message = "its job was never submitted";
+            let cause = Arc::new(Cause::canceled(CancelReason::Dropped, Some(message.into())));
+            for id in self.tasks.ids() {
+                if self.tasks.get(id).is_some_and(|entry| entry.state == TaskState::Pending) {
+                    self.cancel_one(at, id, &cause, effects);
+                }
+            }
+        }
+        self.settle(at, effects);
+    }
+
+    /// Ends a task: last progress, terminal state, completion (J4).
+    pub(super) fn end(&mut self, at: u64, id: TaskId, end: End, effects: &mut Effects) {
+        let End { state, error, output, cause, observed } = end;
+        self.end_attempt(at, id, effects);
+        let reading = self.latest.reading(id);
+        let Some(entry) = self.tasks.get_mut(id) else { return };
+        let before = Share::of(entry, &reading);
+        if let Some(error) = error {
+            entry.extra().error = Some(Arc::new(error));
+        }
+        if let Some(output) = output {
+            match set_aside(&mut self.outputs, id, &entry.name, output) {
+                Some(output) => entry.extra().output = Some(output),
+                None => entry.extra().output_taken = true,
+            }
+        } else if state.is_success() && !self.outputs.is_empty() {
+            set_aside(&mut self.outputs, id, &entry.name, Arc::new(()));
+        }
+        let attempt = entry.attempt;
+        self.drop_work(id, effects);
+        self.enter(at, id, state, cause, observed, effects);
+        self.append(at, Change::Completed { task: id, attempt, state }, None, effects);
+        self.done += 1;
+        if let Some(entry) = self.tasks.get(id) {
+            self.sums.remove(before);
+            self.sums.add(Share::of(entry, &reading));
+            if !state.is_success() && state != TaskState::Canceled {
+                let failed = self.failure(id, entry);
+                if self.failures.len() < self.options.keep_failures {
+                    self.failures.push(failed);
+                }
+            }
+        }
+        if let Some(mut wakers) = self.handle_wakers.remove(&id) {
+            wakers.take(u16::MAX, &mut effects.wakes);
+        }
+        if !self.outputs.is_empty() {
+            self.wakers.take(mask::OUTPUT, &mut effects.wakes);
+        }
+        self.recount = true;
+        if self.notices.has_readers() {
+            self.signal.open();
+        }
+        effects.refill = true;
+        if self.options.history == History::Unread {
+            self.ends_since_trim += 1;
+            if self.ends_since_trim >= TRIM_EVERY {
+                self.trim(effects);
+            }
+        }
+        if let Some(most) = self.options.max_failures
+            && self.counts.failed() >= most
+            && self.canceled.is_none()
+        {
+            let message = format!("{most} failed, which is as many as may");
+            let cause = Cause::canceled(CancelReason::Consequence, Some(message.into()));
+            self.cancel_job(Arc::new(cause), false, effects);
+        }
+        self.settle(at, effects);
+    }
+
+    pub(super) fn failure(&self, id: TaskId, entry: &TaskEntry) -> TaskFailed {
+        TaskFailed {
+            job: self.id,
+            task: id,
+            name: entry.name.clone(),
+            state: entry.state,
+            attempts: entry.attempt,
+            error: entry.error(),
+        }
+    }
+
+    /// Ends the job if it is sealed and all its tasks have ended.
+    pub(super) fn settle(&mut self, at: u64, effects: &mut Effects) {
+        if !self.sealed || self.done < self.tasks.len() || self.state.is_terminal() {
+            return;
+        }
+        let by_user = |cause: &Arc<Cause>| cause.reason == Some(CancelReason::User);
+        let canceled_by_user = self.canceled.as_ref().is_some_and(by_user);
+        let state = if canceled_by_user && self.counts.completed() < self.tasks.len() {
+            JobState::Canceled
+        } else if self.counts.failed() > 0 {
+            JobState::Failed
+        } else if self.counts.canceled() > 0 {
+            JobState::Canceled
+        } else {
+            JobState::Completed
+        };
+        let elapsed = match self.started {
+            Some((start, _)) => self.clock.now().saturating_duration_since(start),
+            None => std::time::Duration::ZERO,
+        };
+        self.publish_window(at, effects);
+        self.enter_job(at, state, None, effects);
+        self.append(at, Change::JobCompleted { state }, None, effects);
+        self.ended = Some(Ended { at, elapsed });
+        if let Some(timer) = self.force_timer.take() {
+            self.clock.disarm(timer);
+        }
+        self.ready.clear();
+        effects.scheduler = self.scheduler.take();
+        self.wakers.take(u16::MAX, &mut effects.wakes);
+    }
+
+    /// Ends the tasks that wait for a worker: there won't be one.
+    pub(crate) fn interrupt_ready(&mut self, effects: &mut Effects) {
+        let at = self.now();
+        for id in std::mem::take(&mut self.ready) {
+            if self.tasks.get(id).is_some_and(|entry| entry.state == TaskState::Submitted) {
+                let message = "what would have run the task has gone";
+                let failure = Failure::new(FailureKind::Interrupted, message);
+                self.end(at, id, End::new(TaskState::Interrupted).error(failure), effects);
+            }
+        }
+        self.thinks_ready = false;
+    }
+
+    /// Tells readers of windows what has changed since the last one, with the job's progress.
+    pub(super) fn publish_window(&mut self, at: u64, effects: &mut Effects) {
+        let changed = !self.updates.is_empty() || !self.last_updates.is_empty() || self.recount;
+        self.recount = false;
+        let ended = std::mem::take(&mut self.last_updates);
+        if !changed || !self.notices.has_readers() {
+            self.updates.clear();
+            return;
+        }
+        if self.updates.is_empty() {
+            self.stamp += 1;
+        }
+        self.notices.publish(Batch {
+            stamp: self.stamp,
+            at,
+            after: self.history.last_seq(),
+            updates: self.updates.drain(..).collect(),
+            window: Some(Arc::new(Closed { ended, progress: self.progress() })),
+        });
+        self.wakers.take(mask::PROGRESS | mask::WINDOW, &mut effects.wakes);
+    }
+
+    /// Frees what every reader has passed.
+    fn trim(&mut self, effects: &mut Effects) {
+        self.ends_since_trim = 0;
+        self.positions.retain(|position| position.strong_count() > 0);
+        let positions = self.positions.iter().filter_map(std::sync::Weak::upgrade);
+        let passed = positions
+            .map(|position| position.load(Ordering::Acquire))
+            .min()
+            .unwrap_or(u64::MAX)
+            .min(self.history.last_seq());
+        let mut cursor = self.history.cursor_after(0);
+        if !self.history.release_before(passed + 1) {
+            return;
+        }
+        let first = self.history.first_seq();
+        while let Some((seq, record)) = cursor.peek().filter(|(seq, _)| *seq < first) {
+            cursor.pass();
+            self.causes.remove(&seq);
+            if let Change::Completed { task, .. } = record.change
+                && let Some(entry) = self.tasks.get_mut(task)
+            {
+                entry.retired = true;
+                if !entry.handled {
+                    entry.name = Arc::default();
+                    self.latest.clear(task);
+                    effects.extras.extend(entry.extra.take());
+                }
+            }
+        }
+        self.tasks.trim();
+    }
+}
+
+/// Gives an output to the reader that wants its type; returns it if none does.
+fn set_aside(
+    outputs: &mut [crate::job::outputs::OutputQueue],
+    id: TaskId,
+    name: &Arc<str>,
+    output: Output,
+) -> Option<Output> {
+    match outputs.iter_mut().find(|queue| queue.wants(&output)) {
+        Some(queue) => {
+            queue.push(id, name.clone(), output);
+            None
+        }
+        None => Some(output),
+    }
+}
+
+/// What a cancellation is as a failure.
+pub(super) fn canceled_failure(cause: &Cause) -> Failure {
+    Failure::new(FailureKind::Canceled, cause.to_string())
+}

@@ -1,0 +1,17 @@
+//! The ledger: all of a job's state, behind one lock, and the only writer of it (J1). Each file here is one
+//! part of its work; none runs user code (J2).
+
+mod attempts;
+mod cancel;
+mod flush;
+mod life;
+mod read;
+mod state;
+mod sums;
+mod table;
+
+pub(crate) use attempts::Report;
+pub(crate) use attempts::{Finish, Started};
+pub(crate) use read::HandleResult;
+pub(crate) use state::{Ledger, Options};
+pub(crate) use table::{Adder, Extra, Runner};

@@ -1,0 +1,381 @@
+//! What is read from the ledger: events in full, snapshots, results. Changes nothing but who waits.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::state::Ledger;
+use super::table::TaskEntry;
+use crate::base::{WakerKey, Wakers};
+use crate::bus::{Change, Opened, Parked, Record, Shown, Start, Table, mask, time};
+use crate::job::History;
+use crate::job::outputs::{OutputQueue, Taken};
+use crate::job::scheduler::Scheduler;
+use crate::model::{
+    Cause, Counts, Event, JobCompleted, JobProgress, JobSnapshot, JobState, JobStateChanged,
+    Output, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskSnapshot, TaskState,
+};
+
+/// A task's result, for whoever holds its handle.
+pub(crate) type HandleResult = Result<(Option<Output>, bool), TaskFailed>;
+
+impl Ledger {
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.history.last_seq()
+    }
+
+    pub(crate) fn state(&self) -> JobState {
+        self.state
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        match (self.ended, self.started) {
+            (Some(ended), _) => ended.elapsed,
+            (None, Some((start, _))) => self.clock.now().saturating_duration_since(start),
+            (None, None) => Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn failures(&self) -> &[TaskFailed] {
+        &self.failures
+    }
+
+    pub(crate) fn scheduler(&self) -> Option<Arc<dyn Scheduler>> {
+        self.scheduler.clone()
+    }
+
+    /// How often the scheduler was told that tasks are ready.
+    pub(crate) fn told(&self) -> u64 {
+        self.told
+    }
+
+    pub(crate) fn expect(&mut self, tasks: usize) {
+        self.expected = Some(tasks);
+        self.recount = true;
+    }
+
+    /// From here on, only feeds add tasks.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// How many tasks have been added and have not ended.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.tasks.len() - self.done
+    }
+
+    pub(crate) fn takes_tasks(&self) -> bool {
+        !self.sealed && !self.state.is_terminal()
+    }
+
+    pub(crate) fn progress(&self) -> JobProgress {
+        let added = self.tasks.len();
+        let expected = if self.sealed { Some(added) } else { self.expected.map(|n| n.max(added)) };
+        self.sums.progress(self.counts, expected)
+    }
+
+    pub(crate) fn has(&self, id: TaskId) -> bool {
+        self.entry(id).is_some()
+    }
+
+    pub(crate) fn task_name(&self, id: TaskId) -> Option<Arc<str>> {
+        self.entry(id).map(|entry| entry.name.clone())
+    }
+
+    pub(crate) fn task_state(&self, id: TaskId) -> Option<TaskState> {
+        self.entry(id).map(|entry| entry.state)
+    }
+
+    pub(crate) fn cancel_cause(&self, id: TaskId) -> Option<Arc<Cause>> {
+        self.entry(id)?.extra.as_ref()?.canceled.clone()
+    }
+
+    pub(crate) fn task_snapshot(&self, id: TaskId) -> Option<TaskSnapshot> {
+        self.entry(id).map(|entry| self.task_of(id, entry))
+    }
+
+    fn task_of(&self, id: TaskId, entry: &TaskEntry) -> TaskSnapshot {
+        let report = self.latest.reading(id).report();
+        TaskSnapshot {
+            task: id,
+            name: entry.name.clone(),
+            state: entry.state,
+            attempt: entry.attempt,
+            progress: report.progress,
+            total: report.total,
+            unit: report.unit,
+            message: report.message,
+            error: entry.error(),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> JobSnapshot {
+        JobSnapshot {
+            job: self.id,
+            name: self.name.clone(),
+            state: self.state,
+            seq: self.history.last_seq(),
+            created_at: time(self.created_at),
+            started_at: self.started.map(|(_, at)| time(at)),
+            ended_at: self.ended.map(|ended| time(ended.at)),
+            progress: self.progress(),
+            tasks: self.tasks.iter().map(|(id, entry)| self.task_of(id, entry)).collect(),
+        }
+    }
+
+    /// The result of a task that has ended; else registers the waker.
+    pub(crate) fn result(
+        &mut self,
+        id: TaskId,
+        key: &mut WakerKey,
+        waker: &Waker,
+    ) -> Option<HandleResult> {
+        let result = self.result_now(id);
+        if result.is_none() {
+            self.handle_wakers.entry(id).or_insert_with(Wakers::default).register(key, 1, waker);
+        }
+        result
+    }
+
+    pub(crate) fn result_now(&self, id: TaskId) -> Option<HandleResult> {
+        let entry = self.entry(id).filter(|entry| entry.state.is_terminal())?;
+        if !entry.state.is_success() {
+            return Some(Err(self.failure(id, entry)));
+        }
+        let extra = entry.extra.as_ref();
+        let taken = extra.is_some_and(|extra| extra.output_taken);
+        Some(Ok((extra.and_then(|extra| extra.output.clone()), taken)))
+    }
+
+    /// What a task is, as a failure, though it may have completed.
+    pub(crate) fn as_failure(&self, id: TaskId) -> Option<TaskFailed> {
+        self.entry(id).map(|entry| self.failure(id, entry))
+    }
+
+    #[must_use = "a waker is dropped outside of the lock"]
+    pub(crate) fn forget_handle(&mut self, id: TaskId, key: &mut WakerKey) -> Option<Waker> {
+        if let Some(entry) = self.tasks.get_mut(id) {
+            entry.handled = false;
+        }
+        self.handle_wakers.get_mut(&id)?.forget(key)
+    }
+
+    /// Whether the job has ended; else registers the waker.
+    pub(crate) fn poll_ended(&mut self, key: &mut WakerKey, waker: &Waker) -> bool {
+        if !self.state.is_terminal() {
+            self.wakers.register(key, mask::DONE, waker);
+        }
+        self.state.is_terminal()
+    }
+
+    #[must_use = "a waker is dropped outside of the lock"]
+    pub(crate) fn forget(&mut self, key: &mut WakerKey) -> Option<Waker> {
+        self.wakers.forget(key)
+    }
+
+    pub(crate) fn open(&mut self, start: Start, mask: u16) -> Opened {
+        let seq = match start {
+            Start::First => 0,
+            Start::After(seq) => seq,
+            Start::Now => self.history.last_seq(),
+        };
+        let cursor = self.history.cursor_after(seq);
+        let reads_progress = mask & (mask::PROGRESS | mask::WINDOW) != 0;
+        let reads_history = mask & mask::LIFECYCLE != 0;
+        let position = (reads_history && self.options.history == History::Unread).then(|| {
+            let position = Arc::new(AtomicU64::new(cursor.seq()));
+            self.positions.push(Arc::downgrade(&position));
+            position
+        });
+        Opened {
+            cursor,
+            notices: reads_progress.then(|| self.notices.subscribe()),
+            last_seq: self.history.last_seq(),
+            stamp: self.stamp,
+            position,
+        }
+    }
+
+    pub(crate) fn park(
+        &mut self,
+        key: &mut WakerKey,
+        mask: u16,
+        waker: &Waker,
+        nothing: &mut dyn FnMut() -> bool,
+    ) -> Parked {
+        if !nothing() {
+            return Parked::Ready;
+        }
+        if self.state.is_terminal() {
+            return Parked::Ended;
+        }
+        self.wakers.register(key, mask, waker);
+        Parked::Waiting
+    }
+
+    pub(crate) fn shown(&self, id: TaskId) -> Option<Shown> {
+        self.latest.get(id).cloned()
+    }
+
+    pub(crate) fn table(&mut self, newer_than: u64, with_ended: bool) -> Table {
+        let wanted = |id| {
+            let ended = |entry: &TaskEntry| entry.state.is_terminal();
+            with_ended || !self.entry(id).is_none_or(ended)
+        };
+        let newer = self.latest.newer(newer_than).filter(|(id, _)| wanted(*id));
+        let shown = newer.map(|(id, shown)| (id, shown.clone())).collect();
+        Table {
+            shown,
+            stamp: self.stamp,
+            last_seq: self.history.last_seq(),
+            at: self.now(),
+            progress: self.progress(),
+        }
+    }
+
+    pub(crate) fn cause(&self, seq: u64) -> Option<Arc<Cause>> {
+        self.causes.get(&seq).cloned()
+    }
+
+    /// The event of a record, with its name, cause, error and output.
+    pub(crate) fn expand(&self, seq: u64, record: &Record) -> Event {
+        let (job, at) = (self.id, time(record.at));
+        let cause = || if record.caused { self.cause(seq) } else { None };
+        match record.change {
+            Change::Job { from, to } => {
+                let name = self.name.clone();
+                Event::JobStateChanged(JobStateChanged {
+                    job,
+                    name,
+                    seq,
+                    at,
+                    from,
+                    to,
+                    cause: cause(),
+                })
+            }
+            Change::Added { task } => {
+                let name = self.task_name(task).unwrap_or_default();
+                Event::TaskAdded(TaskAdded { job, task, name, seq, at })
+            }
+            Change::Task { task, attempt, from, to, observed } => {
+                Event::TaskStateChanged(crate::model::TaskStateChanged {
+                    job,
+                    task,
+                    attempt,
+                    seq,
+                    at,
+                    from,
+                    to,
+                    observed,
+                    cause: cause(),
+                })
+            }
+            Change::Completed { task, attempt, state } => {
+                let entry = self.entry(task);
+                let extra = entry.and_then(|entry| entry.extra.as_deref());
+                let output = extra.and_then(|extra| extra.output.clone());
+                let taken = extra.is_some_and(|extra| extra.output_taken);
+                let unit = || (state.is_success() && !taken).then(|| Arc::new(()) as Output);
+                let mut event = TaskCompleted {
+                    job,
+                    task,
+                    name: entry.map(|entry| entry.name.clone()).unwrap_or_default(),
+                    attempt,
+                    seq,
+                    at,
+                    state,
+                    progress: None,
+                    total: None,
+                    unit: None,
+                    message: None,
+                    error: extra.and_then(|extra| extra.error.clone()),
+                    published: extra.and_then(|extra| extra.published.clone()),
+                    output: output.or_else(unit),
+                };
+                event.set_report(self.latest.reading(task).report());
+                Event::TaskCompleted(event)
+            }
+            Change::JobCompleted { state } => {
+                let (counts, elapsed) = (self.counts, self.elapsed());
+                Event::JobCompleted(JobCompleted { job, seq, at, state, counts, elapsed })
+            }
+        }
+    }
+
+    /// Sets outputs of a type aside from now on, those of ended tasks first. Returns the queue's number.
+    pub(crate) fn read_outputs(&mut self, mut queue: OutputQueue) -> u64 {
+        queue.id = self.outputs.last().map_or(0, |last| last.id + 1);
+        let id = queue.id;
+        for task in self.tasks.ids() {
+            let Some(entry) = self.tasks.get_mut(task) else { continue };
+            if !entry.state.is_success() {
+                continue;
+            }
+            match entry.extra.as_deref_mut() {
+                Some(extra) => {
+                    if let Some(output) = extra.output.take_if(|output| queue.wants(output)) {
+                        extra.output_taken = true;
+                        queue.push(task, entry.name.clone(), output);
+                    }
+                }
+                None => {
+                    let unit: Output = Arc::new(());
+                    if queue.wants(&unit) {
+                        queue.push(task, entry.name.clone(), unit);
+                    }
+                }
+            }
+        }
+        self.outputs.push(queue);
+        id
+    }
+
+    /// Takes the next output of a queue; else registers the waker, unless the job has ended.
+    pub(crate) fn take_output(
+        &mut self,
+        queue: u64,
+        key: &mut WakerKey,
+        waker: &Waker,
+        effects: &mut crate::job::effects::Effects,
+    ) -> Taken {
+        let found = self.outputs.iter_mut().find(|outputs| outputs.id == queue);
+        if let Some(output) = found.and_then(OutputQueue::pop) {
+            self.tell_ready(effects);
+            return Taken::Output(output);
+        }
+        if self.state.is_terminal() {
+            return Taken::Ended;
+        }
+        self.wakers.register(key, mask::OUTPUT, waker);
+        Taken::Nothing
+    }
+
+    /// Sets outputs of a queue aside no longer. Returns what was not taken, to be dropped outside of the lock.
+    pub(crate) fn close_outputs(
+        &mut self,
+        queue: u64,
+        effects: &mut crate::job::effects::Effects,
+    ) -> Option<OutputQueue> {
+        let at = self.outputs.iter().position(|outputs| outputs.id == queue)?;
+        let closed = self.outputs.swap_remove(at);
+        self.tell_ready(effects);
+        Some(closed)
+    }
+}
+
+impl Ledger {
+    /// What holds user code, task by task, when the job goes.
+    pub(crate) fn dismantle(&mut self) -> impl Iterator<Item = TaskEntry> + use<> {
+        self.tasks.drain()
+    }
+}

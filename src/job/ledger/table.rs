@@ -1,0 +1,143 @@
+//! The table of tasks, by id. Tasks at its front go when nobody needs them any more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::Timer;
+use crate::job::task::TaskOptions;
+use crate::job::work::Work;
+use crate::meter::SlotId;
+use crate::model::{Cause, Failure, Output, TaskId, TaskState};
+
+/// Who runs a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// A scheduler polls it, and can drop it where it waits.
+    Polled,
+    /// A scheduler's thread runs it, and can't be stopped.
+    Blocking,
+    /// The future that [`Job::run`](crate::Job::run) gave.
+    Driven,
+    /// Somebody else, who reports.
+    Reporter,
+}
+
+impl Runner {
+    /// Who runs `work`.
+    pub(crate) fn of(work: &dyn Work) -> Runner {
+        if work.is_blocking() { Runner::Blocking } else { Runner::Polled }
+    }
+
+    pub(crate) fn is_scheduler(self) -> bool {
+        matches!(self, Runner::Polled | Runner::Blocking)
+    }
+}
+
+/// Who adds a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Adder {
+    /// Somebody who gets a [`TaskHandle`](crate::TaskHandle).
+    Handle,
+    /// Somebody who runs it, too.
+    Producer,
+    /// A feed.
+    Feed,
+}
+
+pub(crate) struct TaskEntry {
+    pub(crate) name: Arc<str>,
+    /// What to run; away while it runs, gone when it won't run again.
+    pub(crate) work: Option<Box<dyn Work>>,
+    pub(crate) extra: Option<Box<Extra>>,
+    /// The slot of the present attempt.
+    pub(crate) slot: Option<SlotId>,
+    pub(crate) attempt: u32,
+    pub(crate) state: TaskState,
+    pub(crate) runner: Runner,
+    /// A [`TaskHandle`](crate::TaskHandle) may ask for it.
+    pub(crate) handled: bool,
+    /// All readers have passed its end.
+    pub(crate) retired: bool,
+}
+
+/// What few tasks have, or only for some time.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) options: Option<TaskOptions>,
+    pub(crate) error: Option<Arc<Failure>>,
+    pub(crate) output: Option<Output>,
+    pub(crate) published: Option<Arc<serde_json::Value>>,
+    pub(crate) canceled: Option<Arc<Cause>>,
+    pub(crate) timer: Option<Timer>,
+    /// The output was handed to a reader of outputs.
+    pub(crate) output_taken: bool,
+}
+
+impl TaskEntry {
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    pub(crate) fn options(&self) -> Option<&TaskOptions> {
+        self.extra.as_ref()?.options.as_ref()
+    }
+
+    pub(crate) fn error(&self) -> Option<Arc<Failure>> {
+        self.extra.as_ref()?.error.clone()
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct TaskTable {
+    entries: VecDeque<TaskEntry>,
+    /// The id of the first entry.
+    first: u32,
+}
+
+impl TaskTable {
+    /// How many tasks were ever added.
+    pub(crate) fn len(&self) -> usize {
+        self.first as usize + self.entries.len()
+    }
+
+    /// The id that the next task gets; none if there are no more ids.
+    pub(crate) fn next_id(&self) -> Option<TaskId> {
+        u32::try_from(self.len()).ok().filter(|id| *id < u32::MAX).map(TaskId::new)
+    }
+
+    pub(crate) fn push(&mut self, entry: TaskEntry) {
+        self.entries.push_back(entry);
+    }
+
+    pub(crate) fn get(&self, id: TaskId) -> Option<&TaskEntry> {
+        self.entries.get(id.index().checked_sub(self.first as usize)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: TaskId) -> Option<&mut TaskEntry> {
+        self.entries.get_mut(id.index().checked_sub(self.first as usize)?)
+    }
+
+    /// The ids of the tasks that are still here.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (self.first..self.len() as u32).map(TaskId::new)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &TaskEntry)> {
+        self.ids().zip(&self.entries)
+    }
+
+    /// Lets retired entries at the front go.
+    pub(crate) fn trim(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.retired && !entry.handled) {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
+impl TaskTable {
+    /// Takes all entries out.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = TaskEntry> + use<> {
+        std::mem::take(&mut self.entries).into_iter()
+    }
+}

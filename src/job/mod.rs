@@ -1,0 +1,50 @@
+//! Jobs and tasks: what is added, who may change its state, and how it is waited for.
+//!
+//! Invariants, cited where they are kept:
+//! - **J1** Only the ledger changes a state, by the transition table; the change and its event are one critical section.
+//! - **J2** No user code runs in that section: closures, wakers, drops and calls of a scheduler are put off as
+//!   [`Effects`](effects::Effects) and run after it.
+//! - **J3** An attempt's outcome counts only while the attempt is the task's present one and not over.
+//! - **J4** A task that ends publishes its last progress first, then its terminal state, then its completion; the last
+//!   task's completion is followed by the job's.
+
+mod alarm;
+mod builder;
+mod callbacks;
+mod context;
+mod core;
+mod current;
+mod effects;
+mod error;
+mod feed;
+mod guard;
+mod handle;
+mod ledger;
+mod open;
+mod outputs;
+mod reporter;
+mod run;
+mod scheduler;
+mod subscribe;
+mod task;
+mod task_error;
+mod task_handle;
+mod wait;
+mod work;
+
+pub(crate) use self::core::JobCore;
+pub use builder::{History, JobBuilder};
+pub use callbacks::Subscription;
+pub use context::{PublishError, TaskContext};
+pub use error::{AddError, BuildError, NoSuchTask, SubmitError, TransitionError, WouldDeadlock};
+pub use guard::CancelOnDrop;
+pub use handle::Job;
+pub use open::OpenJob;
+pub use outputs::{Outputs, TaskOutput};
+pub use reporter::TaskReporter;
+pub use run::{RunError, TaskRun};
+pub use scheduler::{Scheduler, TaskQueue};
+pub use task::{NewTask, Retry, Task, TaskBuilder};
+pub use task_error::TaskError;
+pub use task_handle::TaskHandle;
+pub use wait::{JobFailed, JobSummary, Tick, Wait, WaitEnd};

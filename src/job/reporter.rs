@@ -1,0 +1,290 @@
+//! [`TaskReporter`]: a task that somebody else runs.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::Job;
+use super::core::JobCore;
+use super::current::Place;
+use super::error::{AddError, TransitionError};
+use super::ledger::{Adder, Finish, Report, Runner};
+use super::run::{Attempt, Then};
+use super::task::TaskOptions;
+use super::work::{Work, keep, kept};
+use super::{TaskContext, TaskError};
+use crate::meter::{Progress, SlotRef};
+use crate::model::{
+    Cause, CauseKind, Failure, FailureKind, JobId, TaskFailed, TaskId, TaskRef, TaskState,
+};
+
+/// Reports what becomes of a task that runs elsewhere: on another thread pool, in another process, on another machine.
+/// Every producer of events uses it. It derefs to [`Progress`], to report by.
+///
+/// The task is submitted when the reporter is made, which starts the job and does not seal it. A reporter that
+/// is dropped before the task's end interrupts it.
+///
+/// States follow the [transition table](TaskState::next); anything else is an error to the reporter and never an event.
+///
+/// ```
+/// use milepost::{Job, TaskState};
+///
+/// let job = Job::builder("pool").open()?;
+/// let task = job.reporter("render")?;
+/// task.assigned()?;
+/// task.running()?;
+/// task.set_total(2);
+/// task.advance(1);
+/// let error = task.assigned().unwrap_err();
+/// assert_eq!(error.to, TaskState::Assigned);
+/// task.complete("frame.png")?;
+///
+/// let job = job.close();
+/// assert!(job.state().is_success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TaskReporter {
+    /// Keeps the job open.
+    job: Job,
+    task: TaskId,
+    attempt: u32,
+    progress: Progress,
+}
+
+impl TaskReporter {
+    pub(super) fn new(job: &Job, options: TaskOptions) -> Result<TaskReporter, AddError> {
+        let added = job.core().update(|ledger, effects| {
+            let task = ledger.add(options, None, Runner::Reporter, Adder::Producer, effects)?;
+            Ok((task, ledger.submit_driven(task, effects)))
+        });
+        let (task, slot): (TaskId, SlotRef) =
+            added.map_err(|(error, _): (AddError, Option<Box<dyn Work>>)| error)?;
+        Ok(TaskReporter { job: job.clone(), task, attempt: 1, progress: Progress::of_slot(slot) })
+    }
+
+    /// The task.
+    pub fn id(&self) -> TaskId {
+        self.task
+    }
+
+    /// The task's job.
+    pub fn job_id(&self) -> JobId {
+        self.job.id()
+    }
+
+    /// Which attempt is reported on, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The handle of the present attempt to report by, as a value.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    /// The task was given to a worker.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be.
+    pub fn assigned(&self) -> Result<(), TransitionError> {
+        self.enter(TaskState::Assigned)
+    }
+
+    /// The task runs, or runs again after it was suspended.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be: after a cancellation, for one.
+    pub fn running(&self) -> Result<(), TransitionError> {
+        self.enter(TaskState::Running)
+    }
+
+    /// The task has parked.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be.
+    pub fn suspended(&self) -> Result<(), TransitionError> {
+        self.enter(TaskState::Suspended)
+    }
+
+    /// The task is kept from starting. If it was running, its attempt is over, and the next one begins.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be.
+    pub fn held(&mut self, message: impl Into<Arc<str>>) -> Result<(), TransitionError> {
+        let cause = Cause::new(CauseKind::Reported, Some(message.into()));
+        self.turn(Report { cause: Some(Arc::new(cause)), ..Report::new(TaskState::Held) })
+    }
+
+    /// The task waits for its turn again: it was released, or its attempt was lost or failed and another one
+    /// follows, which starts without progress.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be.
+    pub fn resubmitted(&mut self, message: impl Into<Arc<str>>) -> Result<(), TransitionError> {
+        let cause = Cause::new(CauseKind::Retry, Some(message.into()));
+        self.turn(Report { cause: Some(Arc::new(cause)), ..Report::new(TaskState::Submitted) })
+    }
+
+    /// The task completed. Whatever it gives is kept with the job.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be; the output is dropped.
+    pub fn complete<T: Any + Send + Sync>(&self, output: T) -> Result<(), TransitionError> {
+        self.report(Report { output: keep(output), ..Report::new(TaskState::Completed) })
+    }
+
+    /// The task failed. If it was asked to stop, it ends as canceled, and the error is kept.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be.
+    pub fn fail(&self, error: impl Into<TaskError>) -> Result<(), TransitionError> {
+        let failure = error.into().into_failure();
+        let canceling = |core: &JobCore| core.look(|ledger| ledger.task_state(self.task));
+        let to = match canceling(self.job.core()) {
+            Some(TaskState::Canceling) => TaskState::Canceled,
+            _ => TaskState::Failed,
+        };
+        self.report(Report { error: Some(failure), ..Report::new(to) })
+    }
+
+    /// The task ended as `state`, one of the terminal ones, for the reason given.
+    ///
+    /// # Errors
+    /// The task is in a state from which that can't be.
+    pub fn end(
+        &self,
+        state: TaskState,
+        message: impl Into<Arc<str>>,
+    ) -> Result<(), TransitionError> {
+        let kind = match state {
+            TaskState::Canceled => FailureKind::Canceled,
+            TaskState::TimedOut => FailureKind::TimedOut,
+            TaskState::Interrupted => FailureKind::Interrupted,
+            TaskState::EnvironmentError => FailureKind::Environment,
+            _ => FailureKind::Failed,
+        };
+        let error = (!state.is_success()).then(|| Failure::new(kind, message));
+        if state.is_terminal() {
+            return self.report(Report { error, ..Report::new(state) });
+        }
+        let (name, from) = self.now();
+        Err(TransitionError { task: self.task, name, from, to: state })
+    }
+
+    /// The task was seen in `state`: for followers of someone else's tasks, who may miss states in between. Any
+    /// state can follow any that is not terminal, and the event says that it was observed. Seeing the present state
+    /// again is no event.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub fn observed(&mut self, state: TaskState) -> Result<(), TransitionError> {
+        self.turn(Report { observed: true, ..Report::new(state) })
+    }
+
+    /// Runs a blocking closure on this thread as the task: in the task's span, with panics contained, and its end
+    /// reported.
+    ///
+    /// # Errors
+    /// The task did not complete, or could not be run as it was canceled before.
+    pub fn run_blocking<T, F>(self, run: F) -> Result<Arc<T>, TaskFailed>
+    where
+        T: Any + Send + Sync,
+        F: FnOnce(TaskContext) -> Result<T, TaskError> + Send,
+    {
+        let core = self.job.core();
+        if self.running().is_ok() {
+            let name = core.task_name(self.task).unwrap_or_default();
+            let (core, which, slot) = (core.clone(), (self.task, self.attempt), self.slot());
+            let mut attempt =
+                Attempt::new(core, which, &name, slot, Place::BlockingTask, Then::Lost);
+            let context = attempt.context();
+            let finish = match attempt.contain(|| run(context)) {
+                Ok(result) => Finish::Returned(result.map(keep)),
+                Err(panicked) => panicked,
+            };
+            attempt.finish(finish, None);
+        }
+        match core.look(|ledger| ledger.result_now(self.task)) {
+            Some(Ok((output, false))) => kept(output).ok_or_else(|| self.failed()),
+            Some(Err(failed)) => Err(failed),
+            _ => Err(self.failed()),
+        }
+    }
+
+    fn failed(&self) -> TaskFailed {
+        let (name, state) = self.now();
+        TaskFailed {
+            job: self.job.id(),
+            task: self.task,
+            name,
+            state,
+            attempts: self.attempt,
+            error: None,
+        }
+    }
+
+    fn now(&self) -> (Arc<str>, TaskState) {
+        self.job.core().look(|ledger| {
+            let state = ledger.task_state(self.task).unwrap_or(TaskState::Completed);
+            (ledger.task_name(self.task).unwrap_or_default(), state)
+        })
+    }
+
+    fn slot(&self) -> SlotRef {
+        match self.progress.slot() {
+            Some(slot) => slot.clone(),
+            None => unreachable!("a reporter reports into a slot"),
+        }
+    }
+
+    fn enter(&self, to: TaskState) -> Result<(), TransitionError> {
+        self.report(Report::new(to))
+    }
+
+    fn report(&self, report: Report) -> Result<(), TransitionError> {
+        let (task, attempt) = (self.task, self.attempt);
+        let core = self.job.core();
+        core.update(|ledger, effects| ledger.report(task, attempt, report, effects)).map(drop)
+    }
+
+    /// Reports what may begin a new attempt.
+    fn turn(&mut self, report: Report) -> Result<(), TransitionError> {
+        let (task, attempt) = (self.task, self.attempt);
+        let core = self.job.core();
+        let next = core.update(|ledger, effects| ledger.report(task, attempt, report, effects))?;
+        if let Some((attempt, slot)) = next {
+            self.attempt = attempt;
+            self.progress = Progress::of_slot(slot);
+        }
+        Ok(())
+    }
+}
+
+impl Deref for TaskReporter {
+    type Target = Progress;
+
+    #[inline]
+    fn deref(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+impl Drop for TaskReporter {
+    fn drop(&mut self) {
+        // An error says that the task has ended, which is how it should be.
+        let _ = self.end(TaskState::Interrupted, "its reporter was dropped before the task's end");
+    }
+}
+
+impl From<&TaskReporter> for TaskRef {
+    fn from(reporter: &TaskReporter) -> Self {
+        TaskRef::new(reporter.job.id(), reporter.task)
+    }
+}
+
+impl fmt::Debug for TaskReporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskReporter({} of {})", self.task, self.job.id())
+    }
+}

@@ -1,0 +1,264 @@
+//! The running of one attempt: in a span, contained, droppable where it waits (G11, G12).
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::TaskContext;
+use super::core::JobCore;
+use super::current::{Inside, Place};
+use super::error::AddError;
+use super::ledger::{Finish, Started as StartedAttempt};
+use super::work::{Started, TaskFuture, TaskResult, Work};
+use crate::base::{WakerKey, block_on, drop_contained, panic_message};
+use crate::meter::{Progress, SlotRef};
+use crate::model::{TaskFailed, TaskId};
+
+/// An attempt that runs here, whatever its code is.
+pub(super) struct Attempt {
+    core: Arc<JobCore>,
+    task: TaskId,
+    attempt: u32,
+    slot: SlotRef,
+    span: tracing::Span,
+    place: Place,
+    dropped: Then,
+    watch: Watch,
+    over: bool,
+}
+
+/// What becomes of a task whose run is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Lost,
+    Dropped,
+}
+
+/// The waker that the slot calls.
+#[derive(Default)]
+struct Watch {
+    key: WakerKey,
+    waker: Option<Waker>,
+    /// The request to stop has used the waker up.
+    canceled: bool,
+}
+
+impl Attempt {
+    pub(super) fn new(
+        core: Arc<JobCore>,
+        (task, attempt): (TaskId, u32),
+        name: &str,
+        slot: SlotRef,
+        place: Place,
+        dropped: Then,
+    ) -> Attempt {
+        let span = tracing::info_span!("task", job = %core.id, task = task.raw(), attempt, name);
+        let watch = Watch::default();
+        Attempt { core, task, attempt, slot, span, place, dropped, watch, over: false }
+    }
+
+    pub(super) fn context(&self) -> TaskContext {
+        TaskContext {
+            progress: Progress::of_slot(self.slot.clone()),
+            core: self.core.clone(),
+            task: self.task,
+            attempt: self.attempt,
+        }
+    }
+
+    /// Runs code of the task: in its span, with its panics contained.
+    pub(super) fn contain<R>(&self, code: impl FnOnce() -> R) -> Result<R, Finish> {
+        self.slot.set_polling(true);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let _inside = Inside::enter(self.core.id, self.place);
+            let _span = self.span.enter();
+            code()
+        }));
+        self.slot.set_polling(false);
+        result.map_err(|payload| Finish::Panicked(panic_message(payload)))
+    }
+
+    /// Runs the task's code as far as it goes; it is ready once the attempt is over.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut(&mut Context<'_>) -> Poll<TaskResult>,
+    ) -> Poll<Finish> {
+        loop {
+            if self.slot.is_ended() {
+                // Ended by force: the code is dropped where it waits.
+                return Poll::Ready(Finish::Lost);
+            }
+            match self.contain(|| step(cx)) {
+                Ok(Poll::Ready(result)) => return Poll::Ready(Finish::Returned(result)),
+                Ok(Poll::Pending) => {}
+                Err(panicked) => return Poll::Ready(panicked),
+            }
+            self.watch(cx.waker());
+            // The order matters: an end since then finds the waker.
+            if !self.slot.is_ended() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes the end of the attempt down, once; `work` is kept if there is to be another one.
+    pub(super) fn finish(&mut self, finish: Finish, work: Option<Box<dyn Work>>) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        let _span = self.span.enter();
+        match &finish {
+            Finish::Returned(Err(error)) => tracing::debug!(%error, "the task failed"),
+            Finish::Panicked(message) => tracing::warn!(message, "the task panicked"),
+            _ => {}
+        }
+        let (task, attempt) = (self.task, self.attempt);
+        self.core.update(|ledger, effects| ledger.finish(task, attempt, finish, work, effects));
+    }
+
+    /// Registers the waker for the request to stop and for a forced end.
+    fn watch(&mut self, waker: &Waker) {
+        let watch = &mut self.watch;
+        let canceled = self.slot.is_canceled();
+        let registered = watch.waker.as_ref().is_some_and(|before| before.will_wake(waker));
+        if !registered || canceled != watch.canceled {
+            self.slot.watch(&mut watch.key, waker);
+            watch.waker = Some(waker.clone());
+            watch.canceled = canceled;
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.finish(
+            match self.dropped {
+                Then::Lost => Finish::Lost,
+                Then::Dropped => Finish::Dropped,
+            },
+            None,
+        );
+        if self.watch.waker.is_some() {
+            self.slot.unwatch(&mut self.watch.key);
+        }
+    }
+}
+
+/// An attempt of a task that was started and is to be run: awaited if it is async, on whatever executor, or by
+/// [`run_blocking`](TaskRun::run_blocking).
+///
+/// Its output is true if the task was given up while its code ran on: then the scheduler was told that it
+/// [lost a worker](crate::Scheduler::worker_lost), and this one is one too many. Dropping it interrupts the task.
+#[must_use = "a task that was started must be run"]
+pub struct TaskRun {
+    attempt: Attempt,
+    work: Option<Box<dyn Work>>,
+    future: Option<TaskFuture>,
+    begun: bool,
+}
+
+impl TaskRun {
+    pub(super) fn new(core: Arc<JobCore>, started: StartedAttempt) -> TaskRun {
+        let StartedAttempt { task, attempt, name, slot, work } = started;
+        let place = if work.is_blocking() { Place::BlockingTask } else { Place::AsyncTask };
+        TaskRun {
+            attempt: Attempt::new(core, (task, attempt), &name, slot, place, Then::Lost),
+            work: Some(work),
+            future: None,
+            begun: false,
+        }
+    }
+
+    /// Whether the task blocks the thread that runs it.
+    pub fn is_blocking(&self) -> bool {
+        self.attempt.place == Place::BlockingTask
+    }
+
+    /// Runs the task on this thread, an async one as well. Returns true if the task was given up meanwhile; see the
+    /// type.
+    pub fn run_blocking(mut self) -> bool {
+        if self.is_blocking() {
+            // It is through when it returns, so that nothing has to be woken.
+            let mut cx = Context::from_waker(Waker::noop());
+            if let Poll::Ready(abandoned) = Pin::new(&mut self).poll(&mut cx) {
+                return abandoned;
+            }
+        }
+        block_on(self)
+    }
+}
+
+impl Future for TaskRun {
+    type Output = bool;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        let TaskRun { attempt, work, future, begun } = self.get_mut();
+        let mut context = (!std::mem::replace(begun, true)).then(|| attempt.context());
+        let step = |cx: &mut Context<'_>| {
+            if let (Some(context), Some(work)) = (context.take(), &mut *work) {
+                match work.start(context) {
+                    Started::Done(result) => return Poll::Ready(result),
+                    Started::Future(started) => *future = Some(started),
+                }
+            }
+            match &mut *future {
+                Some(future) => future.as_mut().poll(cx),
+                None => Poll::Pending,
+            }
+        };
+        let Poll::Ready(finish) = attempt.poll(cx, step) else { return Poll::Pending };
+        // Whoever sees the task's end may count on what its future held being gone.
+        drop_contained("the drop of a task's future", future.take());
+        attempt.finish(finish, work.take());
+        Poll::Ready(attempt.slot.is_abandoned())
+    }
+}
+
+impl Drop for TaskRun {
+    fn drop(&mut self) {
+        drop_contained("the drop of a task's future", self.future.take());
+        drop_contained("the drop of a task's closure", self.work.take());
+    }
+}
+
+impl fmt::Debug for TaskRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskRun")
+            .field("job", &self.attempt.core.id)
+            .field("task", &self.attempt.task)
+            .field("attempt", &self.attempt.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why [`Job::run`](crate::Job::run) gave no output.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The task was not added, and its code not run.
+    Add(AddError),
+    /// The task did not complete.
+    Task(TaskFailed),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Add(_) => f.write_str("the task could not be added"),
+            RunError::Task(failed) => failed.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            RunError::Add(error) => Some(error),
+            RunError::Task(failed) => failed.source(),
+        }
+    }
+}

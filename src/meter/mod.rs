@@ -1,0 +1,27 @@
+//! The progress path: the slot that a report is stored in, the bitmap of slots to look at, the window that says when.
+//!
+//! Invariants, cited where they are kept:
+//! - **M1** A slot belongs to one attempt and is never used again; an ended one takes stores and is not read.
+//! - **M2** A reporter that finds its slot active only stores. One that does not sets the flag, marks the slot bottom
+//!   up, and opens the window if there is none.
+//! - **M3** The flusher takes marks top down, and takes a mark before it reads the slot: a mark set meanwhile stays for
+//!   the next window.
+//! - **M4** A slot that was unchanged for a window loses its flag *and is read once more* a window later before it is
+//!   let go: by then every store that still saw the flag is visible.
+//! - **M5** The end of an attempt reads the slot itself; what happens before the end is in the slot.
+//!
+//! Knows no job; the owner of a [`Meter`] is what a [`Signal`] calls when a window closes.
+
+mod dirty;
+mod page;
+mod part;
+mod progress;
+mod slot;
+mod track;
+mod window;
+
+pub(crate) use dirty::{Meter, SlotId};
+pub(crate) use page::{Reading, SlotRef, Visit};
+pub use progress::Progress;
+pub use track::{Track, TrackRead, TrackWrite};
+pub(crate) use window::{Rest, Signal, WindowOwner};

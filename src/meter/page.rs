@@ -1,0 +1,334 @@
+//! 64 slots, with the details of those that have some. Knows where its marks go, not who takes them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+use super::dirty::Region;
+use super::part::Part;
+use super::slot::{self, Slot};
+use super::window::Rest;
+use crate::base::{WakerKey, Wakers, Wakes};
+use crate::model::ProgressReport;
+
+pub(crate) const PAGE: usize = 64;
+
+/// Total, unit and message as they were read last: shared by all who were told.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Detail {
+    pub(crate) total: Option<f64>,
+    pub(crate) unit: Option<Arc<str>>,
+    pub(crate) message: Option<Arc<str>>,
+}
+
+/// What a slot says.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Reading {
+    pub(crate) progress: Option<f64>,
+    pub(crate) detail: Option<Arc<Detail>>,
+}
+
+impl Reading {
+    /// Whether nothing was reported. A unit alone may have been given beforehand.
+    pub(crate) fn is_empty(&self) -> bool {
+        let no_detail = |detail: &Arc<Detail>| detail.total.is_none() && detail.message.is_none();
+        self.progress.is_none() && self.detail.as_ref().is_none_or(no_detail)
+    }
+
+    /// Whether it says the same. Details are shared, so that a pointer tells in most cases.
+    pub(crate) fn same(&self, other: &Reading) -> bool {
+        self.progress == other.progress
+            && match (&self.detail, &other.detail) {
+                (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+                (None, None) => true,
+                _ => false,
+            }
+    }
+
+    pub(crate) fn total(&self) -> Option<f64> {
+        self.detail.as_ref()?.total
+    }
+
+    pub(crate) fn report(&self) -> ProgressReport {
+        let detail = self.detail.as_deref().cloned().unwrap_or_default();
+        ProgressReport {
+            progress: self.progress,
+            total: detail.total,
+            unit: detail.unit,
+            message: detail.message,
+        }
+    }
+}
+
+/// What a slot has beside its value; made by the first who needs it.
+#[derive(Default)]
+struct Extras {
+    detail: Arc<Detail>,
+    parts: Option<Arc<Part>>,
+    wakers: Wakers,
+}
+
+pub(crate) struct Page {
+    slots: [Slot; PAGE],
+    /// A bit for each slot that the flusher is to look at.
+    pub(super) dirty: AtomicU64,
+    pub(super) region: Arc<Region>,
+    /// The page's number in its region.
+    pub(super) number: usize,
+    extras: Mutex<Vec<Extras>>,
+}
+
+impl Page {
+    pub(super) fn new(region: Arc<Region>, number: usize) -> Page {
+        Page {
+            slots: [const { Slot::new() }; PAGE],
+            dirty: AtomicU64::new(0),
+            region,
+            number,
+            extras: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn slot(&self, index: usize) -> &Slot {
+        &self.slots[index % PAGE]
+    }
+
+    /// Runs `change` on the slot's extras, which it makes if need be.
+    fn with_extras<R>(&self, index: usize, change: impl FnOnce(&mut Extras) -> R) -> R {
+        let mut extras = self.extras.lock();
+        if extras.is_empty() {
+            extras.resize_with(PAGE, Extras::default);
+        }
+        change(&mut extras[index % PAGE])
+    }
+
+    /// What the slot says now.
+    pub(crate) fn read(&self, index: usize) -> Reading {
+        let slot = self.slot(index);
+        if !slot.has(slot::DETAILED) {
+            return Reading { progress: slot.progress(), detail: None };
+        }
+        let (parts, mut detail) =
+            self.with_extras(index, |extras| (extras.parts.clone(), extras.detail.clone()));
+        let Some(parts) = parts else {
+            return Reading { progress: slot.progress(), detail: Some(detail) };
+        };
+        let (done, all) = parts.sums();
+        if detail.total != Some(all) {
+            Arc::make_mut(&mut detail).total = Some(all);
+            self.with_extras(index, |extras| extras.detail = detail.clone());
+        }
+        Reading { progress: Some(done), detail: Some(detail) }
+    }
+
+    /// Marks the slot for the flusher, bottom up (M2).
+    #[cold]
+    pub(super) fn mark(&self, index: usize) {
+        self.dirty.fetch_or(1 << (index % PAGE), Ordering::AcqRel);
+        self.region.mark(self.number);
+    }
+}
+
+/// A slot, for whoever reports into it or reads it.
+#[derive(Clone)]
+pub(crate) struct SlotRef {
+    pub(super) page: Arc<Page>,
+    pub(super) index: usize,
+}
+
+impl SlotRef {
+    #[inline]
+    pub(crate) fn slot(&self) -> &Slot {
+        self.page.slot(self.index)
+    }
+
+    /// A value to be reported. It is no NaN.
+    #[inline]
+    pub(super) fn set(&self, value: f64) {
+        if self.slot().set(value) {
+            self.set_cold(value);
+        }
+    }
+
+    #[cold]
+    fn set_cold(&self, value: f64) {
+        self.slot().set_beside_count(value);
+        self.activate(0);
+    }
+
+    #[inline]
+    pub(super) fn step(&self, by: i64) {
+        if self.slot().step(by) {
+            self.activate(slot::COUNTED);
+        }
+    }
+
+    pub(super) fn add(&self, by: f64) {
+        self.slot().add(by);
+        self.touch();
+    }
+
+    /// Has the flusher look at the slot, if it won't already.
+    pub(super) fn touch(&self) {
+        if !self.slot().has(slot::ACTIVE) {
+            self.activate(0);
+        }
+    }
+
+    #[cold]
+    fn activate(&self, flags: u32) {
+        let before = self.slot().raise(slot::ACTIVE | flags);
+        if before & slot::ACTIVE == 0 {
+            self.page.mark(self.index);
+        }
+    }
+
+    /// Changes total, unit or message; equal ones are no report.
+    pub(super) fn set_detail(&self, change: impl FnOnce(&mut Detail)) {
+        let changed = self.page.with_extras(self.index, |extras| {
+            let mut detail = Detail::clone(&extras.detail);
+            change(&mut detail);
+            let changed = detail != *extras.detail;
+            if changed {
+                extras.detail = Arc::new(detail);
+            }
+            changed
+        });
+        if changed {
+            self.slot().raise(slot::DETAILED);
+            self.touch();
+        }
+    }
+
+    /// Gives the unit beforehand, which is no report.
+    pub(crate) fn preset_unit(&self, unit: Arc<str>) {
+        self.page.with_extras(self.index, |extras| {
+            Arc::make_mut(&mut extras.detail).unit = Some(unit);
+        });
+        self.slot().raise(slot::DETAILED);
+    }
+
+    /// The root of the slot's parts, in place of a value of its own.
+    pub(super) fn set_parts(&self, parts: Arc<Part>) {
+        self.page.with_extras(self.index, |extras| extras.parts = Some(parts));
+        self.slot().raise(slot::DETAILED);
+        self.touch();
+    }
+
+    pub(super) fn has_unit(&self) -> bool {
+        self.slot().has(slot::DETAILED)
+            && self.page.with_extras(self.index, |extras| extras.detail.unit.is_some())
+    }
+
+    pub(crate) fn read(&self) -> Reading {
+        self.page.read(self.index)
+    }
+
+    #[inline]
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.slot().has(slot::CANCELING)
+    }
+
+    #[inline]
+    pub(crate) fn is_ended(&self) -> bool {
+        self.slot().has(slot::ENDED)
+    }
+
+    /// Says that the attempt's code runs at this moment, or no longer.
+    pub(crate) fn set_polling(&self, polling: bool) {
+        if polling {
+            self.slot().raise(slot::POLLING);
+        } else {
+            self.slot().lower(slot::POLLING);
+        }
+    }
+
+    pub(crate) fn is_polling(&self) -> bool {
+        self.slot().has(slot::POLLING)
+    }
+
+    /// Says that the attempt was given up while its code ran on.
+    pub(crate) fn abandon(&self) {
+        self.slot().raise(slot::ABANDONED);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.slot().has(slot::ABANDONED)
+    }
+
+    /// Asks the attempt to stop. The wakers of those who wait for that are added to `wakes`.
+    pub(crate) fn cancel(&self, wakes: &mut Wakes) {
+        self.raise_and_wake(slot::CANCELING, wakes);
+    }
+
+    /// Ends the attempt: whoever waits on it is woken, and nothing more is heard of it (M1).
+    pub(crate) fn end(&self, wakes: &mut Wakes) {
+        // Active, so that further reports are stores alone.
+        self.raise_and_wake(slot::ENDED | slot::CANCELING | slot::ACTIVE, wakes);
+    }
+
+    fn raise_and_wake(&self, flags: u32, wakes: &mut Wakes) {
+        let before = self.slot().raise(flags);
+        // Whoever registers a waker raises this flag after it, and then looks whether these flags were raised before.
+        if before & slot::WATCHED != 0 {
+            self.page.with_extras(self.index, |extras| extras.wakers.take(u16::MAX, wakes));
+        }
+    }
+
+    /// Registers a waker for the request to stop and for the attempt's end. The caller looks once more after it.
+    pub(crate) fn watch(&self, key: &mut WakerKey, waker: &Waker) {
+        self.page.with_extras(self.index, |extras| extras.wakers.register(key, u16::MAX, waker));
+        self.slot().raise(slot::WATCHED);
+    }
+
+    pub(crate) fn unwatch(&self, key: &mut WakerKey) {
+        let waker = self.page.with_extras(self.index, |extras| extras.wakers.forget(key));
+        drop(waker);
+    }
+}
+
+impl fmt::Debug for SlotRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.slot().fmt(f)
+    }
+}
+
+/// The flusher's look at a marked slot.
+pub(crate) struct Visit<'a> {
+    page: &'a Page,
+    index: usize,
+}
+
+impl<'a> Visit<'a> {
+    pub(crate) fn new(page: &'a Page, index: usize) -> Self {
+        Visit { page, index }
+    }
+
+    pub(crate) fn task(&self) -> u32 {
+        self.page.slot(self.index).task()
+    }
+
+    pub(crate) fn read(&self) -> Reading {
+        self.page.read(self.index)
+    }
+
+    /// What becomes of the slot, in which there was something new or not (M4).
+    pub(crate) fn leave(&self, changed: bool) -> Rest {
+        let slot = self.page.slot(self.index);
+        if changed {
+            slot.lower(slot::COOLING);
+            return Rest::Active;
+        }
+        if !slot.has(slot::ACTIVE) && slot.has(slot::COOLING) {
+            // It has been read once more, and no store came late.
+            slot.lower(slot::COOLING);
+            return Rest::Nothing;
+        }
+        slot.lower(slot::ACTIVE);
+        slot.raise(slot::COOLING);
+        Rest::Cooling
+    }
+}

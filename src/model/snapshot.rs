@@ -1,0 +1,65 @@
+//! A job at one moment.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::{rfc3339, rfc3339_option};
+use super::{Failure, JobId, JobProgress, JobState, TaskId, TaskState};
+
+/// A job as it was after the event numbered `seq`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobSnapshot {
+    /// The job.
+    pub job: JobId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its state.
+    pub state: JobState,
+    /// The number of the last lifecycle event before the snapshot.
+    pub seq: u64,
+    /// When the job was created.
+    #[serde(with = "rfc3339")]
+    pub created_at: SystemTime,
+    /// When the job was submitted or started.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339_option")]
+    pub started_at: Option<SystemTime>,
+    /// When the job ended.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339_option")]
+    pub ended_at: Option<SystemTime>,
+    /// How far it is, with the number of tasks by state.
+    pub progress: JobProgress,
+    /// Its tasks, in the order of adding.
+    pub tasks: Vec<TaskSnapshot>,
+}
+
+/// A task as it was when its job's snapshot was taken. Progress is as of the last flush.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TaskSnapshot {
+    /// The task.
+    pub task: TaskId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its state.
+    pub state: TaskState,
+    /// The attempt that it is in, or was in last, from 1.
+    pub attempt: u32,
+    /// How far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<f64>,
+    /// Where `progress` ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<f64>,
+    /// What is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Arc<str>>,
+    /// What it is doing, or was doing last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Arc<str>>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Arc<Failure>>,
+}
