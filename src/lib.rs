@@ -1,4 +1,52 @@
-//! Milepost: a task-progress event bus.
+//! A task-progress event bus: jobs of many tasks that tell what becomes of them.
+//!
+//! - A [`Job`] is many tasks, managed as a unit. Tasks are closures, async or blocking, or types that implement
+//!   [`Task`]; they run on a [`LocalScheduler`], in the caller's own future ([`Job::run`]), or elsewhere, reported on by a
+//!   [`TaskReporter`].
+//! - A task's code reports by its [`TaskContext`], and code that knows nothing of jobs by a [`Progress`].
+//! - Whoever wants to know reads an [`EventStream`] ([`Job::task_completed`], [`Job::task_state_changed`],
+//!   [`Job::task_progress_updated`], [`Job::job_completed`], [`Job::events`]), registers callbacks
+//!   ([`Job::on_task_completed`]), or asks ([`Job::snapshot`], [`Job::progress`]).
+//! - Whoever waits calls [`Job::wait_until_done`] and may look in and cancel meanwhile.
+//!
+//! ```
+//! use milepost::{Job, LocalScheduler, Progress, TaskError};
+//!
+//! /// Some library's function.
+//! fn count_words(text: &str, progress: &Progress) -> Result<usize, TaskError> {
+//!     let mut words = 0;
+//!     for _word in progress.track(text.split(' ')) {
+//!         progress.check()?;
+//!         words += 1;
+//!     }
+//!     Ok(words)
+//! }
+//!
+//! let job = Job::new("words");
+//! let words = job.add_blocking("a.txt", |cx| count_words("to be or not to be", &cx))?;
+//! job.submit(&LocalScheduler::new(2)?)?;
+//!
+//! let summary = job.wait_until_done().blocking()?;
+//! assert!(summary.state.is_success());
+//! assert_eq!(*words.output()?, 6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Every lifecycle event reaches every subscriber, in the order of `seq`, from the job's first event on unless it asks
+//!   otherwise, however slowly it reads. No subscriber slows a worker or another subscriber.
+//! - Each task ends once, then the job once, then every stream.
+//! - Progress is coalesced: at most one event a task and window, with the latest value; the last value before a
+//!   task's end always arrives, and before the end. Slow readers get fewer, newer values.
+//! - Streams and waits work on any executor and on plain threads. Timers run on a thread of their own.
+//! - Cancelling may be done at any time, any number of times; code that doesn't yield is given up after a grace period.
+//! - A panic in a task fails that task; one in a callback, a waker or a drop is logged and goes no further.
+//!
+//! # Features
+//!
+//! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
+
 #![deny(unsafe_code)]
 
 mod base;
@@ -11,8 +59,23 @@ mod scheduler;
 
 pub use base::{Clock, ManualClock};
 pub use bus::{EventStream, StreamEvent, StreamTimeout};
-pub use job::*;
+pub use job::{
+    AddError, BuildError, CancelOnDrop, History, Job, JobBuilder, JobFailed, JobSummary, NewTask,
+    NoSuchTask, OpenJob, Outputs, PublishError, Retry, RunError, Scheduler, SubmitError,
+    Subscription, Task, TaskBuilder, TaskContext, TaskError, TaskHandle, TaskOutput, TaskQueue,
+    TaskReporter, TaskRun, Tick, TransitionError, Wait, WaitEnd, WouldDeadlock,
+};
 pub use meter::{Progress, Track, TrackRead, TrackWrite};
-pub use model::*;
+pub use model::{
+    Amount, CancelReason, Canceled, Cause, CauseKind, Counts, Event, EventKind, Failure,
+    FailureKind, JobCompleted, JobId, JobProgress, JobSnapshot, JobState, JobStateChanged,
+    ParseJobIdError, ProgressReport, ProgressWindow, PublishedError, TaskAdded, TaskCompleted,
+    TaskFailed, TaskId, TaskProgressUpdated, TaskRef, TaskSnapshot, TaskState, TaskStateChanged,
+};
 #[cfg(feature = "local")]
 pub use scheduler::{LocalScheduler, Shutdown, ShutdownReport};
+
+/// The README's example, as a test.
+#[cfg(all(doctest, feature = "local"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -35,7 +35,7 @@ impl Drop for Inside {
 /// Whether this thread may be blocked until `job` has ended.
 pub(crate) fn may_wait_for(job: JobId) -> Result<(), WouldDeadlock> {
     INSIDE.with_borrow(|inside| {
-        for (_, place) in inside.iter().filter(|(within, _)| *within == job) {
+        if let Some((_, place)) = inside.iter().find(|(within, _)| *within == job) {
             return Err(WouldDeadlock::new(match place {
                 Place::Callback => "in a callback of the job that is waited for",
                 Place::AsyncTask | Place::BlockingTask => "in a task of the job that is waited for",

@@ -14,7 +14,7 @@ pub(crate) struct Effects {
     /// Code of tasks that won't run any more.
     pub(crate) works: Vec<Box<dyn Work>>,
     /// Errors and outputs that nobody will ask for.
-    pub(crate) extras: Vec<Box<Extra>>,
+    pub(crate) extras: Vec<Option<Box<Extra>>>,
     /// The job has ended and needs its scheduler no longer.
     pub(crate) scheduler: Option<Arc<dyn Scheduler>>,
     /// The scheduler is to be told that tasks are ready.

@@ -95,7 +95,6 @@ impl TaskQueue {
 
     /// Starts the next task; the caller is to run it. After `None`, [`Scheduler::ready`] is called when there are
     /// tasks again.
-    #[expect(clippy::should_implement_trait, reason = "it may give more after it gave none")]
     pub fn next(&self) -> Option<TaskRun> {
         self.core.refill();
         let (started, effects) = self.core.look(|ledger| ledger.start_next())?;

@@ -229,6 +229,7 @@ impl<'a> TaskBuilder<'a> {
     ///
     /// # Errors
     /// The job takes no more tasks, or the options don't fit the task.
+    #[expect(clippy::should_implement_trait, reason = "it adds to a job")]
     pub fn add<T, F, Fut>(self, run: F) -> Result<TaskHandle<T>, AddError>
     where
         T: Any + Send + Sync,

@@ -55,7 +55,7 @@ pub struct Wait<'a> {
     callbacks_key: WakerKey,
     timeout: Timer,
     every: Option<Every<'a>>,
-    cancel_when: Option<(Pin<Box<dyn Future<Output = ()> + Send + 'a>>, Arc<str>)>,
+    cancel_when: Option<(Trigger<'a>, Arc<str>)>,
 }
 
 /// A time that counts from the first poll.
@@ -82,6 +82,8 @@ impl Timer {
         }
     }
 }
+
+type Trigger<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 type Callback<'a> = Box<dyn FnMut(&Job) -> ControlFlow<()> + Send + 'a>;
 

@@ -309,7 +309,7 @@ impl Ledger {
                 if !entry.handled {
                     entry.name = Arc::default();
                     self.latest.clear(task);
-                    effects.extras.extend(entry.extra.take());
+                    effects.extras.push(entry.extra.take());
                 }
             }
         }

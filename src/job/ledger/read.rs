@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::state::Ledger;
 use super::table::TaskEntry;
-use crate::base::{WakerKey, Wakers};
+use crate::base::WakerKey;
 use crate::bus::{Change, Opened, Parked, Record, Shown, Start, Table, mask, time};
 use crate::job::History;
 use crate::job::outputs::{OutputQueue, Taken};
@@ -141,7 +141,7 @@ impl Ledger {
     ) -> Option<HandleResult> {
         let result = self.result_now(id);
         if result.is_none() {
-            self.handle_wakers.entry(id).or_insert_with(Wakers::default).register(key, 1, waker);
+            self.handle_wakers.entry(id).or_default().register(key, 1, waker);
         }
         result
     }
