@@ -257,7 +257,12 @@ impl Future for Sleep {
             return Poll::Ready(());
         }
         match &self.armed {
-            Some((_, sleeper)) => *sleeper.0.lock() = Some(cx.waker().clone()),
+            Some((_, sleeper)) => {
+                // The old one is dropped outside of the lock: that may run user code.
+                let waker = Some(cx.waker().clone());
+                let before = std::mem::replace(&mut *sleeper.0.lock(), waker);
+                drop(before);
+            }
             None => {
                 let sleeper = Arc::new(Sleeper(Mutex::new(Some(cx.waker().clone()))));
                 self.armed = Some((clock.arm(at, sleeper.clone()), sleeper));

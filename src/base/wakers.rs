@@ -64,16 +64,18 @@ struct Waiting {
 }
 
 impl Wakers {
-    /// Registers `waker`, in place of the one that was registered with the same key.
-    pub(crate) fn register(&mut self, key: &mut WakerKey, mask: u16, waker: &Waker) {
+    /// Takes `waker`, in place of the one that was registered with the same key, which it leaves there: cloning and
+    /// dropping a waker may run user code, which the caller does outside of its lock.
+    pub(crate) fn register(&mut self, key: &mut WakerKey, mask: u16, waker: &mut Option<Waker>) {
+        let Some(new) = waker.take() else { return };
         if let Some(waiting) = self.waiting.iter_mut().find(|w| Some(w.key) == key.0) {
             waiting.mask = mask;
-            waiting.waker.clone_from(waker);
+            *waker = Some(std::mem::replace(&mut waiting.waker, new));
             return;
         }
         self.last_key += 1;
         key.0 = Some(self.last_key);
-        self.waiting.push(Waiting { key: self.last_key, mask, waker: waker.clone() });
+        self.waiting.push(Waiting { key: self.last_key, mask, waker: new });
     }
 
     /// Forgets the waker of `key`; the caller drops it outside of its lock.

@@ -102,7 +102,7 @@ pub(crate) trait Source: Send + Sync {
         &self,
         key: &mut WakerKey,
         mask: u16,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
         nothing: &mut dyn FnMut() -> bool,
     ) -> Parked;
     /// Forgets a registered waker.
@@ -216,6 +216,7 @@ impl Reader {
                 return Poll::Ready(Some(item));
             }
             let waker = cx.as_deref_mut().map_or(Waker::noop(), |cx| cx.waker());
+            let mut waker = Some(waker.clone());
             let (cursor, progress) = (&mut self.cursor, &self.progress);
             let lifecycle = self.mask & mask::LIFECYCLE != 0;
             let mut nothing = || {
@@ -223,7 +224,7 @@ impl Reader {
                 no_record && progress.as_ref().is_none_or(ProgressReader::is_idle)
             };
             let mask = self.mask;
-            match self.source.park(&mut self.key, mask, waker, &mut nothing) {
+            match self.source.park(&mut self.key, mask, &mut waker, &mut nothing) {
                 Parked::Ready => {}
                 Parked::Waiting => return Poll::Pending,
                 Parked::Ended => {

@@ -61,10 +61,11 @@ impl Callbacks {
     /// Whether all callbacks with smaller numbers have been called for all events; else registers the waker.
     pub(super) fn poll_called(&self, before: u64, key: &mut WakerKey, waker: &Waker) -> bool {
         let Some(dispatcher) = self.0.get() else { return true };
+        let mut waker = Some(waker.clone());
         let mut state = dispatcher.state.lock();
         let called = state.live.first().is_none_or(|first| *first >= before);
         if !called {
-            state.wakers.register(key, 1, waker);
+            state.wakers.register(key, 1, &mut waker);
         }
         called
     }

@@ -177,7 +177,7 @@ impl Source for JobCore {
         &self,
         key: &mut WakerKey,
         mask: u16,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
         nothing: &mut dyn FnMut() -> bool,
     ) -> Parked {
         self.look(|ledger| ledger.park(key, mask, waker, nothing))

@@ -327,9 +327,9 @@ impl Job {
     /// The job was submitted before or has ended, or the scheduler doesn't take it. The job is as it was.
     pub fn submit(&self, scheduler: &(impl Scheduler + Clone)) -> Result<(), SubmitError> {
         scheduler.accept(&TaskQueue::new(self.core.clone(), 0))?;
-        let scheduler = Arc::new(scheduler.clone());
+        let mut scheduler: Option<Arc<dyn Scheduler>> = Some(Arc::new(scheduler.clone()));
         let core = &self.core;
-        core.update(|ledger, effects| ledger.submit(scheduler, !core.is_open(), effects))
+        core.update(|ledger, effects| ledger.submit(&mut scheduler, !core.is_open(), effects))
     }
 
     /// Waits until the job has ended: `job.wait_until_done().timeout(..).every(..).await`, or `.blocking()`.

@@ -105,7 +105,7 @@ impl<T: Any + Send + Sync> Outputs<T> {
 
     fn poll_output(&mut self, waker: &Waker) -> Poll<Option<TaskOutput<T>>> {
         loop {
-            let (queue, key) = (self.queue, &mut self.key);
+            let (queue, key, waker) = (self.queue, &mut self.key, &mut Some(waker.clone()));
             let taken =
                 self.core.update(|ledger, effects| ledger.take_output(queue, key, waker, effects));
             match taken {

@@ -141,7 +141,8 @@ impl JobCore {
 
     /// Whether the job has ended; else the waker is called when it has.
     pub(crate) fn poll_ended(&self, key: &mut WakerKey, waker: &Waker) -> bool {
-        self.look(|ledger| ledger.poll_ended(key, waker))
+        let mut waker = Some(waker.clone());
+        self.look(|ledger| ledger.poll_ended(key, &mut waker))
     }
 }
 

@@ -138,8 +138,8 @@ impl<T: Any + Send + Sync> Future for TaskHandle<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let (task, key) = (this.task, &mut this.key);
-        match this.core.look(|ledger| ledger.result(task, key, cx.waker())) {
+        let (task, key, waker) = (this.task, &mut this.key, &mut Some(cx.waker().clone()));
+        match this.core.look(|ledger| ledger.result(task, key, waker)) {
             Some(result) => Poll::Ready(Self::result(&this.core, task, result)),
             None => Poll::Pending,
         }

@@ -280,7 +280,10 @@ impl SlotRef {
 
     /// Registers a waker for the request to stop and for the attempt's end. The caller looks once more after it.
     pub(crate) fn watch(&self, key: &mut WakerKey, waker: &Waker) {
-        self.page.with_extras(self.index, |extras| extras.wakers.register(key, u16::MAX, waker));
+        let mut waker = Some(waker.clone());
+        self.page.with_extras(self.index, |extras| {
+            extras.wakers.register(key, u16::MAX, &mut waker);
+        });
         self.slot().raise(slot::WATCHED);
     }
 

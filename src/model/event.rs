@@ -277,7 +277,9 @@ impl TaskCompleted {
     /// What the task returned, if it completed in this process with a `T` that nobody has taken
     /// out (see [`Job::outputs`](crate::Job::outputs)).
     pub fn output<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.output.clone()?.downcast().ok()
+        // A `()` is not kept.
+        let unit = || self.state.is_success().then(|| Arc::new(()) as Output);
+        self.output.clone().or_else(unit)?.downcast().ok()
     }
 
     /// What the task [published](crate::TaskContext::publish), read as a `T`; none if it published nothing.

@@ -105,7 +105,7 @@ impl Ledger {
         };
         let Some(entry) = self.tasks.get_mut(id).filter(present) else {
             effects.works.extend(work);
-            return;
+            return effects.drop_later(finish);
         };
         let canceling = entry.state == TaskState::Canceling;
         let cause = entry.extra.as_ref().and_then(|extra| extra.canceled.clone());
@@ -146,7 +146,8 @@ impl Ledger {
             effects.works.extend(work);
             return self.end(at, id, end, effects);
         }
-        let message = end.error.map(|failure| failure.message);
+        let message = end.error.as_ref().map(|failure| failure.message.clone());
+        effects.drop_later(end.error);
         let cause = Arc::new(Cause::new(CauseKind::Retry, message));
         self.again(at, id, TaskState::Submitted, Some(cause), false, effects);
         if let Some(entry) = self.tasks.get_mut(id) {
@@ -194,16 +195,17 @@ impl Ledger {
         report: Report,
         effects: &mut Effects,
     ) -> Result<Option<(u32, SlotRef)>, TransitionError> {
-        let Report { to, error, output, cause, observed } = report;
-        let refuse = |name: Arc<str>, from| Err(TransitionError { task: id, name, from, to });
-        let Some(entry) = self.tasks.get_mut(id) else {
-            return refuse(Arc::default(), TaskState::Completed);
-        };
-        let from = entry.state;
+        let (to, observed) = (report.to, report.observed);
+        // A task that is gone has ended.
+        let entry = self.tasks.get_mut(id);
+        let from = entry.as_ref().map_or(TaskState::Completed, |entry| entry.state);
         let legal = if observed { !from.is_terminal() } else { from.can_become(to) };
-        if !legal || entry.attempt != attempt {
-            return refuse(entry.name.clone(), from);
-        }
+        let Some(entry) = entry.filter(|entry| legal && entry.attempt == attempt) else {
+            effects.drop_later(report);
+            let name = self.task_name(id).unwrap_or_default();
+            return Err(TransitionError { task: id, name, from, to });
+        };
+        let Report { error, output, cause, .. } = report;
         if observed && from == to {
             return Ok(None);
         }

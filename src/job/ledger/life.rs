@@ -90,9 +90,10 @@ impl Ledger {
         Ok(id)
     }
 
+    /// Takes `scheduler` unless it errs.
     pub(crate) fn submit(
         &mut self,
-        scheduler: Arc<dyn Scheduler>,
+        scheduler: &mut Option<Arc<dyn Scheduler>>,
         seal: bool,
         effects: &mut Effects,
     ) -> Result<(), SubmitError> {
@@ -103,7 +104,7 @@ impl Ledger {
         if self.state.is_terminal() || self.canceled.is_some() {
             return Err(SubmitError::Ended { job, name });
         }
-        self.scheduler = Some(scheduler);
+        self.scheduler = scheduler.take();
         let at = self.now();
         self.start_job(at, effects);
         for id in self.tasks.ids() {
@@ -309,7 +310,7 @@ impl Ledger {
                 if !entry.handled {
                     entry.name = Arc::default();
                     self.latest.clear(task);
-                    effects.extras.push(entry.extra.take());
+                    effects.drop_later(entry.extra.take());
                 }
             }
         }

@@ -14,4 +14,4 @@ pub(crate) use attempts::Report;
 pub(crate) use attempts::{Finish, Started};
 pub(crate) use read::HandleResult;
 pub(crate) use state::{Ledger, Options};
-pub(crate) use table::{Adder, Extra, Runner};
+pub(crate) use table::{Adder, Runner};

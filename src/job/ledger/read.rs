@@ -137,7 +137,7 @@ impl Ledger {
         &mut self,
         id: TaskId,
         key: &mut WakerKey,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
     ) -> Option<HandleResult> {
         let result = self.result_now(id);
         if result.is_none() {
@@ -170,7 +170,7 @@ impl Ledger {
     }
 
     /// Whether the job has ended; else registers the waker.
-    pub(crate) fn poll_ended(&mut self, key: &mut WakerKey, waker: &Waker) -> bool {
+    pub(crate) fn poll_ended(&mut self, key: &mut WakerKey, waker: &mut Option<Waker>) -> bool {
         if !self.state.is_terminal() {
             self.wakers.register(key, mask::DONE, waker);
         }
@@ -209,7 +209,7 @@ impl Ledger {
         &mut self,
         key: &mut WakerKey,
         mask: u16,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
         nothing: &mut dyn FnMut() -> bool,
     ) -> Parked {
         if !nothing() {
@@ -283,9 +283,6 @@ impl Ledger {
             Change::Completed { task, attempt, state } => {
                 let entry = self.entry(task);
                 let extra = entry.and_then(|entry| entry.extra.as_deref());
-                let output = extra.and_then(|extra| extra.output.clone());
-                let taken = extra.is_some_and(|extra| extra.output_taken);
-                let unit = || (state.is_success() && !taken).then(|| Arc::new(()) as Output);
                 let mut event = TaskCompleted {
                     job,
                     task,
@@ -300,7 +297,7 @@ impl Ledger {
                     message: None,
                     error: extra.and_then(|extra| extra.error.clone()),
                     published: extra.and_then(|extra| extra.published.clone()),
-                    output: output.or_else(unit),
+                    output: extra.and_then(|extra| extra.output.clone()),
                 };
                 event.set_report(self.latest.reading(task).report());
                 Event::TaskCompleted(event)
@@ -345,7 +342,7 @@ impl Ledger {
         &mut self,
         queue: u64,
         key: &mut WakerKey,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
         effects: &mut crate::job::effects::Effects,
     ) -> Taken {
         let found = self.outputs.iter_mut().find(|outputs| outputs.id == queue);
