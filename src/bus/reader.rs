@@ -113,7 +113,15 @@ pub(crate) trait Source: Send + Sync {
 pub(crate) enum Item {
     Record(u64, Record),
     Progress(Told),
-    Window { at: u64, after: u64, told: Vec<Told>, progress: JobProgress },
+    Window(Box<WindowItem>),
+}
+
+/// A window on its way to a reader.
+pub(crate) struct WindowItem {
+    pub(crate) at: u64,
+    pub(crate) after: u64,
+    pub(crate) told: Vec<Told>,
+    pub(crate) progress: JobProgress,
 }
 
 /// A task's progress on its way to a reader.
@@ -308,7 +316,7 @@ enum Telling {
     Nothing,
     Batch(Batch, usize),
     Table(std::vec::IntoIter<(TaskId, Shown)>),
-    Window(Box<Item>),
+    Window(Box<WindowItem>),
 }
 
 impl ProgressReader {
@@ -333,7 +341,7 @@ impl ProgressReader {
             Telling::Window(_) => {}
         }
         match std::mem::replace(&mut self.telling, Telling::Nothing) {
-            Telling::Window(window) => Some(*window),
+            Telling::Window(window) => Some(Item::Window(window)),
             _ => None,
         }
     }
@@ -378,7 +386,7 @@ impl ProgressReader {
         let ended = closed.ended.iter().filter(|(stamp, _)| *stamp > seen);
         let updates = batch.updates.iter().chain(ended.map(|(_, update)| update));
         let told = updates.map(|update| Told::update(&batch, update));
-        self.telling = Telling::Window(Box::new(Item::Window {
+        self.telling = Telling::Window(Box::new(WindowItem {
             at: batch.at,
             after: batch.after,
             told: told.collect(),
@@ -400,7 +408,7 @@ impl ProgressReader {
             Telling::Table(table.shown.into_iter())
         } else {
             let told = table.shown.into_iter().map(|(task, shown)| Told::shown(task, shown));
-            Telling::Window(Box::new(Item::Window {
+            Telling::Window(Box::new(WindowItem {
                 at: table.at,
                 after: table.last_seq,
                 told: told.collect(),

@@ -231,7 +231,7 @@ impl Make for Event {
         match item {
             Item::Record(seq, record) => source.expand(seq, &record),
             Item::Progress(told) => Event::TaskProgressUpdated(progress(source, told)),
-            Item::Window { .. } => unreachable!("windows are only read by those who ask for them"),
+            Item::Window(_) => unreachable!("windows are only read by those who ask for them"),
         }
     }
 }
@@ -290,12 +290,12 @@ impl Make for ProgressWindow {
 
     fn of(source: &dyn Source, item: Item) -> ProgressWindow {
         match item {
-            Item::Window { at, after, told, progress: of_job } => ProgressWindow {
+            Item::Window(window) => ProgressWindow {
                 job: source.id(),
-                at: time(at),
-                after,
-                updates: told.into_iter().map(|told| progress(source, told)).collect(),
-                progress: of_job,
+                at: time(window.at),
+                after: window.after,
+                updates: window.told.into_iter().map(|told| progress(source, told)).collect(),
+                progress: window.progress,
             },
             _ => unreachable!("the mask lets only windows through"),
         }

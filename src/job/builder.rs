@@ -21,7 +21,8 @@ pub enum History {
     #[default]
     All,
     /// What some stream or callback has yet to read; the rest is freed, with the names and outputs of the tasks that
-    /// ended in it. Whoever comes late starts with the oldest event that is left. For jobs of millions of tasks.
+    /// ended in it: snapshots leave them out. Whoever comes late starts with the oldest event that is left. For jobs of
+    /// millions of tasks.
     Unread,
 }
 

@@ -326,6 +326,8 @@ impl Job {
     /// # Errors
     /// The job was submitted before or has ended, or the scheduler doesn't take it. The job is as it was.
     pub fn submit(&self, scheduler: &(impl Scheduler + Clone)) -> Result<(), SubmitError> {
+        // Asked first, so that a scheduler doesn't wait for a job that it won't get.
+        self.core.look(|ledger| ledger.may_submit())?;
         scheduler.accept(&TaskQueue::new(self.core.clone(), 0))?;
         let mut scheduler: Option<Arc<dyn Scheduler>> = Some(Arc::new(scheduler.clone()));
         let core = &self.core;

@@ -90,6 +90,17 @@ impl Ledger {
         Ok(id)
     }
 
+    pub(crate) fn may_submit(&self) -> Result<(), SubmitError> {
+        let (job, name) = (self.id, self.name.clone());
+        if self.submitted {
+            return Err(SubmitError::AlreadySubmitted { job, name });
+        }
+        if self.state.is_terminal() || self.canceled.is_some() {
+            return Err(SubmitError::Ended { job, name });
+        }
+        Ok(())
+    }
+
     /// Takes `scheduler` unless it errs.
     pub(crate) fn submit(
         &mut self,
@@ -97,14 +108,9 @@ impl Ledger {
         seal: bool,
         effects: &mut Effects,
     ) -> Result<(), SubmitError> {
-        let (job, name) = (self.id, self.name.clone());
-        if self.scheduler.is_some() {
-            return Err(SubmitError::AlreadySubmitted { job, name });
-        }
-        if self.state.is_terminal() || self.canceled.is_some() {
-            return Err(SubmitError::Ended { job, name });
-        }
+        self.may_submit()?;
         self.scheduler = scheduler.take();
+        self.submitted = true;
         let at = self.now();
         self.start_job(at, effects);
         for id in self.tasks.ids() {

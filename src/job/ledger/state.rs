@@ -59,6 +59,8 @@ pub(crate) struct Ledger {
 
     /// Submitted tasks that wait for a worker.
     pub(super) ready: VecDeque<TaskId>,
+    pub(super) submitted: bool,
+    /// There from submission to the job's end.
     pub(super) scheduler: Option<Arc<dyn Scheduler>>,
     /// How often the scheduler was told that tasks are ready, and whether it still thinks so.
     pub(super) told: u64,
@@ -120,6 +122,7 @@ impl Ledger {
             force_timer: None,
             failures: Vec::new(),
             ready: VecDeque::new(),
+            submitted: false,
             scheduler: None,
             told: 0,
             thinks_ready: false,
