@@ -184,6 +184,7 @@ impl Reader {
             seen,
             ahead: None,
             telling: Telling::Nothing,
+            table: VecDeque::new(),
             gap: late.then_some(last_seq),
             ended: late.then_some((u64::MAX, seen)).into_iter().collect(),
         });
@@ -247,9 +248,6 @@ impl Reader {
     #[inline]
     fn read(&mut self) -> Option<Item> {
         loop {
-            if let Some(item) = self.progress.as_mut().and_then(ProgressReader::next_told) {
-                return Some(item);
-            }
             if let Some((seq, record)) = self.held.take() {
                 return Some(Item::Record(seq, record));
             }
@@ -258,14 +256,17 @@ impl Reader {
             let next = if lifecycle { self.cursor.peek() } else { None };
             if let Some(progress) = &mut self.progress {
                 let reached = if lifecycle { self.cursor.seq() } else { u64::MAX };
+                if let Some(item) = progress.next_told(reached) {
+                    return Some(item);
+                }
                 if progress.advance(&*self.source, self.mask, reached) {
                     continue;
                 }
             }
             let Some((seq, record)) = next else {
-                // A notice that waits for later records has them there by now.
+                // Progress that waits for later records has them there by now.
                 match &self.progress {
-                    Some(progress) if progress.ahead.is_some() => continue,
+                    Some(progress) if progress.waits_for_records() => continue,
                     _ => return None,
                 }
             };
@@ -305,6 +306,8 @@ struct ProgressReader {
     /// A notice that was received and is not due yet.
     ahead: Option<Batch>,
     telling: Telling,
+    /// What was read from the table and is told as the lifecycle events that it came after are passed.
+    table: VecDeque<(TaskId, Shown)>,
     /// Notices were missed: the table is to be read after the lifecycle event of this number.
     gap: Option<u64>,
     /// Tasks that end up to the event of the first number were told up to the publication of the second, and
@@ -315,27 +318,29 @@ struct ProgressReader {
 enum Telling {
     Nothing,
     Batch(Batch, usize),
-    Table(std::vec::IntoIter<(TaskId, Shown)>),
     Window(Box<WindowItem>),
 }
 
 impl ProgressReader {
     fn is_idle(&self) -> bool {
-        self.gap.is_none() && self.ahead.is_none() && self.notices.is_empty()
+        !self.waits_for_records() && self.notices.is_empty()
     }
 
-    fn next_told(&mut self) -> Option<Item> {
+    fn waits_for_records(&self) -> bool {
+        self.ahead.is_some() || self.gap.is_some() || !self.table.is_empty()
+    }
+
+    /// What is to be told before the lifecycle event that follows `reached`, of what was taken up already.
+    fn next_told(&mut self, reached: u64) -> Option<Item> {
+        if let Some((task, shown)) = self.table.pop_front_if(|(_, shown)| shown.after <= reached) {
+            return Some(Item::Progress(Told::shown(task, shown)));
+        }
         match &mut self.telling {
             Telling::Nothing => return None,
             Telling::Batch(batch, next) => {
                 if let Some(update) = batch.updates.get(*next) {
                     *next += 1;
                     return Some(Item::Progress(Told::update(batch, update)));
-                }
-            }
-            Telling::Table(shown) => {
-                if let Some((task, shown)) = shown.next() {
-                    return Some(Item::Progress(Told::shown(task, shown)));
                 }
             }
             Telling::Window(_) => {}
@@ -348,6 +353,9 @@ impl ProgressReader {
 
     /// Takes the next step that is due, having passed the lifecycle event `reached`. False if there is none.
     fn advance(&mut self, source: &dyn Source, mask: u16, reached: u64) -> bool {
+        if !self.table.is_empty() {
+            return false;
+        }
         while self.ahead.is_none() && self.gap.is_none() {
             match self.notices.try_recv() {
                 Ok(batch) if batch.stamp <= self.seen => {}
@@ -404,17 +412,20 @@ impl ProgressReader {
         if with_ended {
             self.ended.clear();
         }
-        self.telling = if mask & mask::WINDOW == 0 {
-            Telling::Table(table.shown.into_iter())
+        let mut shown = table.shown;
+        if mask & mask::WINDOW == 0 {
+            // In the order in which it was told; a task's place among those of one flush is its own.
+            shown.sort_by_key(|(_, shown)| shown.after);
+            self.table = shown.into();
         } else {
-            let told = table.shown.into_iter().map(|(task, shown)| Told::shown(task, shown));
-            Telling::Window(Box::new(WindowItem {
+            let told = shown.into_iter().map(|(task, shown)| Told::shown(task, shown));
+            self.telling = Telling::Window(Box::new(WindowItem {
                 at: table.at,
                 after: table.last_seq,
                 told: told.collect(),
                 progress: table.progress,
-            }))
-        };
+            }));
+        }
     }
 
     /// The last progress of a task that ends with `record`, if this reader was not told it.
