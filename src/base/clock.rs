@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the one place that may read the system's clocks")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -13,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, ReentrantMutex};
 
 use super::contain;
 
@@ -42,7 +43,7 @@ struct Inner {
 
 enum Time {
     System,
-    Manual { origin: Instant, passed: Mutex<Duration>, advancing: Mutex<()> },
+    Manual { origin: Instant, passed: Mutex<Duration>, advancing: ReentrantMutex<()> },
 }
 
 #[derive(Default)]
@@ -122,7 +123,13 @@ impl Clock {
         Sleep { clock: self.clone(), at, armed: None }
     }
 
+    /// Whether this is the ticker's thread, which must not be kept by user code.
+    pub(crate) fn on_ticker() -> bool {
+        ON_TICKER.get()
+    }
+
     fn tick(&self) {
+        ON_TICKER.set(true);
         let mut timers = self.0.timers.lock();
         loop {
             let Some(first) = timers.armed.first_key_value().map(|(timer, _)| *timer) else {
@@ -142,6 +149,10 @@ impl Clock {
     }
 }
 
+thread_local! {
+    static ON_TICKER: Cell<bool> = const { Cell::new(false) };
+}
+
 impl Default for Clock {
     fn default() -> Self {
         Clock::system()
@@ -159,6 +170,9 @@ impl fmt::Debug for Clock {
 
 /// Noon of 2020-01-01 UTC: where manual clocks begin.
 const MANUAL_ORIGIN: Duration = Duration::from_secs(1_577_880_000);
+
+/// Where they end: some 34,000 years on.
+const MANUAL_END: Duration = Duration::from_secs(1 << 40);
 
 /// A clock that stands still until it is told to advance: time in tests.
 ///
@@ -191,7 +205,7 @@ impl ManualClock {
         ManualClock(Clock::new(Time::Manual {
             origin: Instant::now(),
             passed: Mutex::default(),
-            advancing: Mutex::default(),
+            advancing: ReentrantMutex::new(()),
         }))
     }
 
@@ -204,12 +218,13 @@ impl ManualClock {
     /// returns; timers that they arm in turn as well.
     pub fn advance(&self, by: Duration) {
         let Time::Manual { origin, passed, advancing } = &self.0.0.time else { return };
+        // What is rung may advance the clock in turn; other threads wait.
         let _one_at_a_time = advancing.lock();
-        let until = *passed.lock() + by;
+        let until = passed.lock().saturating_add(by).min(MANUAL_END);
         loop {
             let mut timers = self.0.0.timers.lock();
             match timers.armed.first_key_value() {
-                Some((timer, _)) if timer.at <= *origin + until => {}
+                Some((timer, _)) if timer.at.saturating_duration_since(*origin) <= until => {}
                 _ => break,
             }
             let Some((timer, alarm)) = timers.armed.pop_first() else { break };
@@ -219,7 +234,8 @@ impl ManualClock {
             drop(passed);
             contain("a timer", || alarm.ring(timer));
         }
-        *passed.lock() = until;
+        let mut passed = passed.lock();
+        *passed = (*passed).max(until);
     }
 }
 

@@ -105,9 +105,12 @@ impl History {
 
     /// A reader of what comes after `seq`, or after the oldest record that is retained.
     pub(crate) fn cursor_after(&self, seq: u64) -> Cursor {
-        let mut chunk =
-            if self.tail.first <= seq + 1 { self.tail.clone() } else { self.head.clone() };
-        let wanted = (seq + 1).clamp(chunk.first, self.last_seq() + 1);
+        let mut chunk = if self.tail.first <= seq.saturating_add(1) {
+            self.tail.clone()
+        } else {
+            self.head.clone()
+        };
+        let wanted = seq.saturating_add(1).clamp(chunk.first, self.last_seq() + 1);
         while let Some(next) = chunk.next.get().filter(|next| next.first <= wanted).cloned() {
             chunk = next;
         }

@@ -63,7 +63,8 @@ pub(crate) struct Opened {
     pub(crate) notices: Option<Receiver<Batch>>,
     pub(crate) last_seq: u64,
     pub(crate) stamp: u64,
-    /// Where to say how far one has read, if history is freed by that.
+    /// Where to say how far one has read, if that frees history: up to which lifecycle event, or, for a reader of
+    /// progress alone, up to which publication.
     pub(crate) position: Option<Arc<AtomicU64>>,
 }
 
@@ -185,6 +186,7 @@ impl Reader {
             ahead: None,
             telling: Telling::Nothing,
             table: VecDeque::new(),
+            missed: false,
             gap: late.then_some(last_seq),
             ended: late.then_some((u64::MAX, seen)).into_iter().collect(),
         });
@@ -214,6 +216,11 @@ impl Reader {
         self.ended
     }
 
+    #[inline]
+    fn reads_history(&self) -> bool {
+        self.mask & mask::LIFECYCLE != 0
+    }
+
     /// The next item; without a context, pending means that there is nothing now.
     #[inline]
     pub(crate) fn poll(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Item>> {
@@ -226,11 +233,11 @@ impl Reader {
             }
             let waker = cx.as_deref_mut().map_or(Waker::noop(), |cx| cx.waker());
             let mut waker = Some(waker.clone());
-            let (cursor, progress) = (&mut self.cursor, &self.progress);
-            let lifecycle = self.mask & mask::LIFECYCLE != 0;
+            let lifecycle = self.reads_history();
+            let (cursor, progress) = (&mut self.cursor, &mut self.progress);
             let mut nothing = || {
                 let no_record = !lifecycle || cursor.peek().is_none();
-                no_record && progress.as_ref().is_none_or(ProgressReader::is_idle)
+                no_record && progress.as_mut().is_none_or(ProgressReader::is_idle)
             };
             let mask = self.mask;
             match self.source.park(&mut self.key, mask, &mut waker, &mut nothing) {
@@ -251,8 +258,16 @@ impl Reader {
             if let Some((seq, record)) = self.held.take() {
                 return Some(Item::Record(seq, record));
             }
+            // Only now: what was given out before is an event by now and needs the ledger no longer.
+            if let Some(position) = &self.position {
+                let read = match &self.progress {
+                    Some(progress) if !self.reads_history() => progress.seen,
+                    _ => self.cursor.seq(),
+                };
+                position.store(read, Ordering::Release);
+            }
             // Before the notices: a publication that came before this record is among them (B3).
-            let lifecycle = self.mask & mask::LIFECYCLE != 0;
+            let lifecycle = self.reads_history();
             let next = if lifecycle { self.cursor.peek() } else { None };
             if let Some(progress) = &mut self.progress {
                 let reached = if lifecycle { self.cursor.seq() } else { u64::MAX };
@@ -271,9 +286,6 @@ impl Reader {
                 }
             };
             self.cursor.pass();
-            if let Some(position) = &self.position {
-                position.store(seq, Ordering::Release);
-            }
             let last = match &mut self.progress {
                 Some(progress) => progress.before_end(&*self.source, seq, &record),
                 None => None,
@@ -308,6 +320,8 @@ struct ProgressReader {
     telling: Telling,
     /// What was read from the table and is told as the lifecycle events that it came after are passed.
     table: VecDeque<(TaskId, Shown)>,
+    /// Notices were missed, which is yet to be seen to.
+    missed: bool,
     /// Notices were missed: the table is to be read after the lifecycle event of this number.
     gap: Option<u64>,
     /// Tasks that end up to the event of the first number were told up to the publication of the second, and
@@ -322,8 +336,23 @@ enum Telling {
 }
 
 impl ProgressReader {
-    fn is_idle(&self) -> bool {
-        !self.waits_for_records() && self.notices.is_empty()
+    /// Whether there is nothing to tell. Called in the critical section, and asks nothing of the source.
+    fn is_idle(&mut self) -> bool {
+        // The channel's own `is_empty` is about all of its readers.
+        self.receive() && !self.waits_for_records() && !self.missed
+    }
+
+    /// Takes the next notice from the channel, unless there is one. True if there are no more.
+    fn receive(&mut self) -> bool {
+        while !self.missed && !self.waits_for_records() {
+            match self.notices.try_recv() {
+                Ok(batch) if batch.stamp <= self.seen => {}
+                Ok(batch) => self.ahead = Some(batch),
+                Err(TryRecvError::Overflowed(_)) => self.missed = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return true,
+            }
+        }
+        false
     }
 
     fn waits_for_records(&self) -> bool {
@@ -353,19 +382,12 @@ impl ProgressReader {
 
     /// Takes the next step that is due, having passed the lifecycle event `reached`. False if there is none.
     fn advance(&mut self, source: &dyn Source, mask: u16, reached: u64) -> bool {
-        if !self.table.is_empty() {
+        if !self.table.is_empty() || self.receive() {
             return false;
         }
-        while self.ahead.is_none() && self.gap.is_none() {
-            match self.notices.try_recv() {
-                Ok(batch) if batch.stamp <= self.seen => {}
-                Ok(batch) => self.ahead = Some(batch),
-                Err(TryRecvError::Overflowed(_)) => {
-                    self.gap = Some(source.last_seq());
-                    self.ended.push_back((u64::MAX, self.seen));
-                }
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return false,
-            }
+        if std::mem::take(&mut self.missed) {
+            self.gap = Some(source.last_seq());
+            self.ended.push_back((u64::MAX, self.seen));
         }
         if let Some(until) = self.gap {
             if reached >= until {

@@ -78,7 +78,14 @@ impl JobCore {
 
     /// Counts one less; the last one seals the job.
     pub(super) fn let_go(self: &Arc<Self>) {
-        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        if self.look(|ledger| ledger.is_submitted()) {
+            self.close();
+        } else {
+            // Nobody is left who could submit it.
+            self.drop_feeds();
             self.update(|ledger, effects| ledger.seal(true, effects));
         }
     }

@@ -32,6 +32,13 @@ impl Drop for Inside {
     }
 }
 
+/// Whether this is a thread that Milepost runs blocking code on, which may be blocked.
+pub(crate) fn on_own_thread() -> bool {
+    INSIDE.with_borrow(|inside| {
+        matches!(inside.last(), Some((_, Place::BlockingTask | Place::Callback)))
+    })
+}
+
 /// Whether this thread may be blocked until `job` has ended.
 pub(crate) fn may_wait_for(job: JobId) -> Result<(), WouldDeadlock> {
     INSIDE.with_borrow(|inside| {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::core::JobCore;
 use super::scheduler::Scheduler;
 use super::work::Work;
-use crate::base::{Wakes, drop_contained};
+use crate::base::{Clock, Wakes, drop_contained, run_on_pool};
 
 #[derive(Default)]
 pub(crate) struct Effects {
@@ -32,9 +33,29 @@ impl Effects {
         self.garbage.push(Box::new(value));
     }
 
-    pub(super) fn run(self, core: &Arc<JobCore>) {
-        let Effects { wakes, works, garbage, scheduler, ready, abandoned, refill } = self;
-        wakes.wake();
+    pub(super) fn run(mut self, core: &Arc<JobCore>) {
+        std::mem::take(&mut self.wakes).wake();
+        let runs_user_code =
+            self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty();
+        if !(Clock::on_ticker() && runs_user_code) {
+            return self.run_here(core);
+        }
+        // The ticker serves all jobs, and must not wait for the code of one.
+        let (core, effects) = (core.clone(), Arc::new(Mutex::new(Some(self))));
+        let run = move |effects: &Mutex<Option<Effects>>| {
+            let effects = effects.lock().take();
+            if let Some(effects) = effects {
+                effects.run_here(&core);
+            }
+        };
+        let (there, run_there) = (effects.clone(), run.clone());
+        if run_on_pool(move || run_there(&there)).is_err() {
+            run(&effects);
+        }
+    }
+
+    fn run_here(self, core: &Arc<JobCore>) {
+        let Effects { wakes: _, works, garbage, scheduler, ready, abandoned, refill } = self;
         for work in works {
             drop_contained("the drop of a task's closure", work);
         }

@@ -9,24 +9,17 @@ use parking_lot::Mutex;
 use super::NewTask;
 use super::core::JobCore;
 use super::ledger::Adder;
-use super::open::Opening;
 use crate::base::{contain, drop_contained};
 
 /// An iterator of tasks to come.
 pub(super) struct Feed {
     tasks: Box<dyn Iterator<Item = NewTask> + Send>,
     ahead: usize,
-    /// Keeps the job open until the iterator has ended.
-    _opening: Arc<Opening>,
 }
 
 impl Feed {
-    pub(super) fn new(
-        tasks: impl Iterator<Item = NewTask> + Send + 'static,
-        ahead: usize,
-        opening: Arc<Opening>,
-    ) -> Feed {
-        Feed { tasks: Box::new(tasks), ahead, _opening: opening }
+    pub(super) fn new(tasks: impl Iterator<Item = NewTask> + Send + 'static, ahead: usize) -> Feed {
+        Feed { tasks: Box::new(tasks), ahead }
     }
 }
 
@@ -47,6 +40,13 @@ impl JobCore {
         self.feeds.added.lock().push(feed);
         self.feeds.any.store(true, Ordering::Release);
         self.refill();
+    }
+
+    /// Drops the feeds, which nobody will ask any more.
+    pub(super) fn drop_feeds(&self) {
+        let feeds = std::mem::take(&mut *self.feeds.feeds.lock());
+        let added = std::mem::take(&mut *self.feeds.added.lock());
+        drop((feeds, added));
     }
 
     /// Takes no more tasks, but for those of the feeds.
@@ -82,7 +82,7 @@ impl JobCore {
         let mut feeds = std::mem::take(&mut *self.feeds.feeds.lock());
         feeds.append(&mut self.feeds.added.lock());
         feeds.retain_mut(|feed| self.refill_from(feed).is_some());
-        // A feed that has ended is dropped by now, and with it its hold on the job; the others go back.
+        // A feed that has ended is dropped by now; the others go back.
         let none = feeds.is_empty() && self.feeds.added.lock().is_empty();
         *self.feeds.feeds.lock() = feeds;
         if none && self.look(|ledger| ledger.is_closed()) {

@@ -277,6 +277,8 @@ impl Job {
             Ok((task, slot))
         });
         let (task, slot) = added.map_err(|(error, _): (_, Option<_>)| RunError::Add(error))?;
+        // Keeps the task in the job's table.
+        let _kept = TaskHandle::<()>::new(self.core.clone(), task);
         let place = Place::AsyncTask;
         let mut attempt =
             Attempt::new(self.core.clone(), (task, 1), &name, slot, place, Then::Dropped);
@@ -302,7 +304,7 @@ impl Job {
         attempt.contain(|| future.set(None)).unwrap_or_else(|_| {
             tracing::error!("a panic in the drop of a task's future was contained");
         });
-        let returned = matches!(finish, Finish::Returned(Ok(_)));
+        let returned = matches!(finish, Finish::Completed(_));
         attempt.finish(finish, None);
         let failed = || self.core.look(|ledger| ledger.as_failure(task));
         match (output.filter(|_| returned), failed()) {

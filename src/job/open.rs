@@ -3,7 +3,6 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::core::JobCore;
 use super::feed::Feed;
 use super::{Job, NewTask};
 
@@ -70,7 +69,7 @@ impl OpenJob {
         I: IntoIterator<Item = NewTask>,
         I::IntoIter: Send + 'static,
     {
-        let feed = Feed::new(tasks.into_iter(), ahead.max(1), self.opening.clone());
+        let feed = Feed::new(tasks.into_iter(), ahead.max(1));
         self.opening.job.core().feed(feed);
     }
 }
@@ -91,7 +90,6 @@ pub(super) struct Opening {
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        let core: &Arc<JobCore> = self.job.core();
-        core.update(|ledger, effects| ledger.seal(false, effects));
+        self.job.core().close();
     }
 }

@@ -6,14 +6,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Job;
-use super::core::JobCore;
 use super::current::Place;
 use super::error::{AddError, TransitionError};
 use super::ledger::{Adder, Finish, Report, Runner};
 use super::run::{Attempt, Then};
 use super::task::TaskOptions;
 use super::work::{Work, keep, kept};
-use super::{TaskContext, TaskError};
+use super::{TaskContext, TaskError, TaskHandle};
 use crate::meter::{Progress, SlotRef};
 use crate::model::{
     Cause, CauseKind, Failure, FailureKind, JobId, TaskFailed, TaskId, TaskRef, TaskState,
@@ -50,6 +49,8 @@ pub struct TaskReporter {
     task: TaskId,
     attempt: u32,
     progress: Progress,
+    /// Keeps the task in the job's table.
+    _kept: TaskHandle<()>,
 }
 
 impl TaskReporter {
@@ -60,7 +61,9 @@ impl TaskReporter {
         });
         let (task, slot): (TaskId, SlotRef) =
             added.map_err(|(error, _): (AddError, Option<Box<dyn Work>>)| error)?;
-        Ok(TaskReporter { job: job.clone(), task, attempt: 1, progress: Progress::of_slot(slot) })
+        let progress = Progress::of_slot(slot);
+        let kept = TaskHandle::new(job.core().clone(), task);
+        Ok(TaskReporter { job: job.clone(), task, attempt: 1, progress, _kept: kept })
     }
 
     /// The task.
@@ -139,13 +142,8 @@ impl TaskReporter {
     /// # Errors
     /// The task is in a state from which that can't be.
     pub fn fail(&self, error: impl Into<TaskError>) -> Result<(), TransitionError> {
-        let failure = error.into().into_failure();
-        let canceling = |core: &JobCore| core.look(|ledger| ledger.task_state(self.task));
-        let to = match canceling(self.job.core()) {
-            Some(TaskState::Canceling) => TaskState::Canceled,
-            _ => TaskState::Failed,
-        };
-        self.report(Report { error: Some(failure), ..Report::new(to) })
+        let (failure, ..) = error.into().into_parts();
+        self.report(Report { error: Some(failure), ..Report::new(TaskState::Failed) })
     }
 
     /// The task ended as `state`, one of the terminal ones, for the reason given.
@@ -193,14 +191,15 @@ impl TaskReporter {
         F: FnOnce(TaskContext) -> Result<T, TaskError> + Send,
     {
         let core = self.job.core();
-        if self.running().is_ok() {
+        let (_, state) = self.now();
+        if state == TaskState::Running || self.running().is_ok() {
             let name = core.task_name(self.task).unwrap_or_default();
             let (core, which, slot) = (core.clone(), (self.task, self.attempt), self.slot());
             let mut attempt =
                 Attempt::new(core, which, &name, slot, Place::BlockingTask, Then::Lost);
             let context = attempt.context();
             let finish = match attempt.contain(|| run(context)) {
-                Ok(result) => Finish::Returned(result.map(keep)),
+                Ok(result) => Finish::of(result.map(keep)),
                 Err(panicked) => panicked,
             };
             attempt.finish(finish, None);

@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::TaskContext;
 use super::core::JobCore;
 use super::current::{Inside, Place};
 use super::error::AddError;
 use super::ledger::{Finish, Started as StartedAttempt};
 use super::work::{Started, TaskFuture, TaskResult, Work};
+use super::{TaskContext, TaskError};
 use crate::base::{WakerKey, block_on, drop_contained, panic_message};
 use crate::meter::{Progress, SlotRef};
 use crate::model::{TaskFailed, TaskId};
@@ -28,6 +28,16 @@ pub(super) struct Attempt {
     dropped: Then,
     watch: Watch,
     over: bool,
+}
+
+impl Finish {
+    /// What an attempt that returned has come to. Runs code of its error, contained.
+    pub(super) fn of(result: TaskResult) -> Finish {
+        match result.map_err(TaskError::into_parts) {
+            Ok(output) => Finish::Completed(output),
+            Err((failure, retry, delay)) => Finish::Failed { failure, retry, delay },
+        }
+    }
 }
 
 /// What becomes of a task whose run is dropped.
@@ -71,13 +81,15 @@ impl Attempt {
 
     /// Runs code of the task: in its span, with its panics contained.
     pub(super) fn contain<R>(&self, code: impl FnOnce() -> R) -> Result<R, Finish> {
-        self.slot.set_polling(true);
+        if !self.slot.begin_polling() {
+            return Err(Finish::Lost);
+        }
         let result = catch_unwind(AssertUnwindSafe(|| {
             let _inside = Inside::enter(self.core.id, self.place);
             let _span = self.span.enter();
             code()
         }));
-        self.slot.set_polling(false);
+        self.slot.end_polling();
         result.map_err(|payload| Finish::Panicked(panic_message(payload)))
     }
 
@@ -93,7 +105,7 @@ impl Attempt {
                 return Poll::Ready(Finish::Lost);
             }
             match self.contain(|| step(cx)) {
-                Ok(Poll::Ready(result)) => return Poll::Ready(Finish::Returned(result)),
+                Ok(Poll::Ready(result)) => return Poll::Ready(Finish::of(result)),
                 Ok(Poll::Pending) => {}
                 Err(panicked) => return Poll::Ready(panicked),
             }
@@ -112,7 +124,9 @@ impl Attempt {
         }
         let _span = self.span.enter();
         match &finish {
-            Finish::Returned(Err(error)) => tracing::debug!(%error, "the task failed"),
+            Finish::Failed { failure, .. } => {
+                tracing::debug!(error = &*failure.message, "the task failed");
+            }
             Finish::Panicked(message) => tracing::warn!(message, "the task panicked"),
             _ => {}
         }
@@ -221,7 +235,7 @@ impl Future for TaskRun {
 impl Drop for TaskRun {
     fn drop(&mut self) {
         drop_contained("the drop of a task's future", self.future.take());
-        drop_contained("the drop of a task's closure", self.work.take());
+        self.attempt.finish(Finish::Lost, self.work.take());
     }
 }
 

@@ -157,6 +157,12 @@ impl NewTask {
         self
     }
 
+    /// How often the task is tried; see [`TaskBuilder::retry`].
+    pub fn retry(mut self, retry: Retry) -> NewTask {
+        self.options.retry = Some(retry);
+        self
+    }
+
     /// How long an attempt may run; see [`TaskBuilder::timeout`].
     pub fn timeout(mut self, timeout: Duration) -> NewTask {
         self.options.timeout = Some(timeout);

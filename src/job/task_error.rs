@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::contain;
 use crate::model::{Failure, FailureKind};
 
 /// The error of a task's code, made from any error by `?`.
@@ -53,16 +54,14 @@ impl TaskError {
         &*self.error
     }
 
-    pub(crate) fn is_permanent(&self) -> bool {
-        self.permanent
-    }
-
-    pub(crate) fn delay(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    pub(crate) fn into_failure(self) -> Failure {
-        Failure::of(FailureKind::Failed, self.error)
+    /// Whether another attempt may follow, and after which time. Runs the error's own code, contained: not to be called
+    /// in a critical section.
+    pub(crate) fn into_parts(self) -> (Failure, bool, Option<Duration>) {
+        let TaskError { error, permanent, retry_after } = self;
+        let failure =
+            contain("the display of a task's error", || Failure::of(FailureKind::Failed, error));
+        let unreadable = || Failure::new(FailureKind::Failed, "an error that can't be displayed");
+        (failure.unwrap_or_else(unreadable), !permanent, retry_after)
     }
 }
 

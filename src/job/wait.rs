@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Job;
-use super::current::may_wait_for;
+use super::current::{may_wait_for, on_own_thread};
 use super::error::WouldDeadlock;
 use crate::base::{Sleep, WakerKey, block_on};
 use crate::model::{Counts, JobId, JobState, TaskFailed};
@@ -153,8 +153,8 @@ impl<'a> Wait<'a> {
         let (mut wait, mut summary) = (Some(self), None);
         let mut block = || summary = wait.take().map(block_on);
         match scheduler {
-            Some(scheduler) => scheduler.block(&mut block)?,
-            None => block(),
+            Some(scheduler) if !on_own_thread() => scheduler.block(&mut block)?,
+            _ => block(),
         }
         // A scheduler that didn't call it has not said why.
         summary.ok_or(WouldDeadlock::new("where the scheduler refused it"))

@@ -111,17 +111,19 @@ impl Page {
         if !slot.has(slot::DETAILED) {
             return Reading { progress: slot.progress(), detail: None };
         }
-        let (parts, mut detail) =
-            self.with_extras(index, |extras| (extras.parts.clone(), extras.detail.clone()));
-        let Some(parts) = parts else {
-            return Reading { progress: slot.progress(), detail: Some(detail) };
-        };
-        let (done, all) = parts.sums();
-        if detail.total != Some(all) {
-            Arc::make_mut(&mut detail).total = Some(all);
-            self.with_extras(index, |extras| extras.detail = detail.clone());
-        }
-        Reading { progress: Some(done), detail: Some(detail) }
+        self.with_extras(index, |extras| {
+            let progress = match &extras.parts {
+                Some(parts) => {
+                    let (done, all) = parts.sums();
+                    if extras.detail.total != Some(all) {
+                        Arc::make_mut(&mut extras.detail).total = Some(all);
+                    }
+                    Some(done)
+                }
+                None => slot.progress(),
+            };
+            Reading { progress, detail: Some(extras.detail.clone()) }
+        })
     }
 
     /// Marks the slot for the flusher, bottom up (M2).
@@ -237,22 +239,25 @@ impl SlotRef {
         self.slot().has(slot::ENDED)
     }
 
-    /// Says that the attempt's code runs at this moment, or no longer.
-    pub(crate) fn set_polling(&self, polling: bool) {
-        if polling {
-            self.slot().raise(slot::POLLING);
-        } else {
+    /// Says that the attempt's code runs from now on. False if the attempt is over.
+    pub(crate) fn begin_polling(&self) -> bool {
+        let before = self.slot().raise(slot::POLLING);
+        if before & slot::ENDED != 0 {
             self.slot().lower(slot::POLLING);
         }
+        before & slot::ENDED == 0
     }
 
-    pub(crate) fn is_polling(&self) -> bool {
-        self.slot().has(slot::POLLING)
+    /// Says that it has stopped to.
+    pub(crate) fn end_polling(&self) {
+        self.slot().lower(slot::POLLING);
     }
 
-    /// Says that the attempt was given up while its code ran on.
-    pub(crate) fn abandon(&self) {
-        self.slot().raise(slot::ABANDONED);
+    /// Ends the attempt by force. True if its code is running at this very moment, and so abandoned.
+    pub(crate) fn force(&self, wakes: &mut Wakes) -> bool {
+        let abandoned = self.slot().force();
+        self.end(wakes);
+        abandoned
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {

@@ -170,14 +170,18 @@ impl Progress {
     /// Sets what is counted, such as `"bytes"`; bytes are shown as such. A part's unit is its own affair and not
     /// reported.
     pub fn set_unit(&self, unit: impl AsRef<str>) {
-        if !matches!(self.0, Route::Part(_)) {
-            self.set_detail(|detail| detail.unit = Some(unit.as_ref().into()));
+        if !matches!(self.0, Route::Part(_) | Route::Nowhere) {
+            let unit: Arc<str> = unit.as_ref().into();
+            self.set_detail(|detail| detail.unit = Some(unit));
         }
     }
 
     /// Says what the work is at. The same words again are no report. A part's message is reported as the whole's.
     pub fn set_message(&self, message: impl AsRef<str>) {
-        self.set_detail(|detail| detail.message = Some(message.as_ref().into()));
+        if !matches!(self.0, Route::Nowhere) {
+            let message: Arc<str> = message.as_ref().into();
+            self.set_detail(|detail| detail.message = Some(message));
+        }
     }
 
     fn set_detail(&self, change: impl FnOnce(&mut Detail)) {

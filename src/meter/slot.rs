@@ -45,10 +45,14 @@ impl Slot {
     /// Stores a value that is no NaN. Returns whether the slot must be marked.
     #[inline]
     pub(crate) fn set(&self, value: f64) -> bool {
+        if self.flags.load(Ordering::Relaxed) & COUNTED != 0 {
+            // Stored here, it would for a moment be added to the count.
+            return true;
+        }
         self.value.store(value.to_bits(), Ordering::Relaxed);
         // The load must not be moved before the store by the compiler; that the processor may do so is what M4 is for.
         compiler_fence(Ordering::SeqCst);
-        self.flags.load(Ordering::Relaxed) & (ACTIVE | COUNTED) != ACTIVE
+        self.flags.load(Ordering::Relaxed) & ACTIVE == 0
     }
 
     /// Counts a step. Returns whether the slot must be marked.
@@ -97,6 +101,16 @@ impl Slot {
     /// Sets flags and returns those before.
     pub(crate) fn raise(&self, flags: u32) -> u32 {
         self.flags.fetch_or(flags, Ordering::AcqRel)
+    }
+
+    /// Ends the attempt, and says in the same step whether its code is running. False if it isn't.
+    pub(crate) fn force(&self) -> bool {
+        let forced = |flags| {
+            let abandoned = if flags & POLLING != 0 { ABANDONED } else { 0 };
+            Some(flags | ENDED | CANCELING | ACTIVE | abandoned)
+        };
+        let before = self.flags.fetch_update(Ordering::AcqRel, Ordering::Acquire, forced);
+        before.is_ok_and(|flags| flags & POLLING != 0)
     }
 
     /// Takes flags away.

@@ -106,7 +106,9 @@ impl Signal {
         // A mark since `closing` has opened a window of its own, or is about to.
         if self.state.compare_exchange(QUIET, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             // Back to back, unless the ticker was held up: then windows that were missed stay so.
-            let on_time = rung.at.checked_add(self.window).filter(|at| *at > self.clock.now());
+            // At least half a window lies between two looks at a slot (M4).
+            let soonest = self.clock.after(self.window / 2);
+            let on_time = rung.at.checked_add(self.window).filter(|at| Some(*at) >= soonest);
             self.arm(&mut timer, on_time.or_else(|| self.clock.after(self.window)));
         }
     }

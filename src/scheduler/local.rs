@@ -140,7 +140,9 @@ impl Scheduler for LocalScheduler {
 
     fn worker_lost(&self) {
         self.shared.give_back();
-        self.shared.grow();
+        if self.shared.take_place() {
+            worker::start_on_pool(&self.shared);
+        }
     }
 
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {
@@ -177,17 +179,20 @@ impl Shared {
     /// Starts one more worker if tasks are ready and there is room. A worker that has found a task calls it again, so
     /// that there are as many as are needed.
     pub(super) fn grow(self: &Arc<Self>) {
-        if self.spare.load(Ordering::Relaxed) == 0 {
-            return;
+        if self.spare.load(Ordering::Relaxed) > 0 && self.take_place() {
+            worker::start(self);
         }
+    }
+
+    /// Counts one more worker, if tasks are ready and there is room.
+    fn take_place(&self) -> bool {
         let state = self.state.lock();
         let spare = self.spare.load(Ordering::Relaxed);
-        if spare == 0 || state.queues.is_empty() {
-            return;
+        let needed = spare > 0 && !state.queues.is_empty();
+        if needed {
+            self.spare.store(spare - 1, Ordering::Relaxed);
         }
-        self.spare.store(spare - 1, Ordering::Relaxed);
-        drop(state);
-        worker::start(self, None);
+        needed
     }
 
     /// The next task for a worker, and the queue to look into first the next time. After `None` the worker is no more.

@@ -10,19 +10,27 @@ use crate::job::{TaskQueue, TaskRun};
 /// After how many tasks an async worker lets the runtime do other things.
 const TASKS_PER_POLL: u32 = 64;
 
-/// Starts a worker, which has been counted. It begins with `run`, if there is one.
-pub(super) fn start(shared: &Arc<Shared>, run: Option<TaskRun>) {
-    let worker = Worker { shared: shared.clone(), queue: None, counted: true };
-    match run {
-        Some(run) if run.is_blocking() => start_blocking(worker, run),
-        run => drop(shared.handle().spawn(worker.work(run))),
-    }
+/// Starts a worker, which has been counted.
+pub(super) fn start(shared: &Arc<Shared>) {
+    Worker::new(shared).start_async(None);
 }
 
-fn start_blocking(worker: Worker, run: TaskRun) {
-    // If there is no thread, both are dropped: the task is interrupted, and says so.
-    if let Err(error) = run_on_pool(move || worker.work_blocking(run)) {
-        tracing::error!(%error, "the system gave no thread for a blocking task");
+/// Starts a worker that runs all kinds of tasks on a thread of the pool, in place of one that was lost: the
+/// runtime's own threads may be what was lost.
+pub(super) fn start_on_pool(shared: &Arc<Shared>) {
+    let mut worker = Worker::new(shared);
+    let work = move || {
+        let shared = worker.shared.clone();
+        let _context = shared.handle().enter();
+        while let Some(run) = worker.next() {
+            if run.run_blocking() {
+                worker.counted = false;
+                return;
+            }
+        }
+    };
+    if let Err(error) = run_on_pool(work) {
+        tracing::error!(%error, "the system gave no thread in place of one that was lost");
     }
 }
 
@@ -31,16 +39,34 @@ struct Worker {
     queue: Option<TaskQueue>,
     /// Whether it takes up one of the scheduler's places.
     counted: bool,
+    /// Whether it lives on the runtime: then it is dropped before it is through only if that shuts down.
+    on_runtime: bool,
 }
 
 impl Worker {
+    fn new(shared: &Arc<Shared>) -> Worker {
+        Worker { shared: shared.clone(), queue: None, counted: true, on_runtime: false }
+    }
+
+    fn start_async(mut self, run: Option<TaskRun>) {
+        self.on_runtime = true;
+        let shared = self.shared.clone();
+        drop(shared.handle().spawn(self.work(run)));
+    }
+
+    fn start_blocking(mut self, run: TaskRun) {
+        self.on_runtime = false;
+        // If there is no thread, both are dropped: the task is interrupted, and says so.
+        if let Err(error) = run_on_pool(move || self.work_blocking(run)) {
+            tracing::error!(%error, "the system gave no thread for a blocking task");
+        }
+    }
+
     async fn work(mut self, mut run: Option<TaskRun>) {
-        let mut alive = Alive(Some(self.shared.clone()));
-        for n in 1.. {
-            let Some(run) = run.take().or_else(|| self.next()) else { break };
+        let mut n = 0u32;
+        while let Some(run) = run.take().or_else(|| self.next()) {
             if run.is_blocking() {
-                start_blocking(self, run);
-                break;
+                return self.start_blocking(run);
             }
             self.shared.grow();
             if run.await {
@@ -48,11 +74,12 @@ impl Worker {
                 self.counted = false;
                 break;
             }
-            if n % TASKS_PER_POLL == 0 {
+            n = n.wrapping_add(1);
+            if n.is_multiple_of(TASKS_PER_POLL) {
                 tokio::task::yield_now().await;
             }
         }
-        alive.0 = None;
+        self.on_runtime = false;
     }
 
     fn work_blocking(mut self, mut run: TaskRun) {
@@ -66,8 +93,7 @@ impl Worker {
             }
             let Some(next) = self.next() else { return };
             if !next.is_blocking() {
-                drop(shared.handle().spawn(self.work(Some(next))));
-                return;
+                return self.start_async(Some(next));
             }
             run = next;
         }
@@ -83,19 +109,12 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        if self.on_runtime && !std::thread::panicking() {
+            self.shared.lose();
+        }
         if self.counted {
             self.shared.give_back();
-        }
-    }
-}
-
-/// Notices that a worker's future was dropped before it was through: its runtime is shutting down.
-struct Alive(Option<Arc<Shared>>);
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
-            shared.lose();
+            self.shared.grow();
         }
     }
 }

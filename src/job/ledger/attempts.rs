@@ -1,6 +1,7 @@
 //! Attempts: tasks are taken from the queue, run, reported on, end, and are tried again (J3).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
@@ -9,7 +10,7 @@ use crate::base::Alarm;
 use crate::job::TransitionError;
 use crate::job::alarm::{Due, TaskAlarm};
 use crate::job::effects::Effects;
-use crate::job::work::{TaskResult, Work};
+use crate::job::work::Work;
 use crate::meter::SlotRef;
 use crate::model::{CancelReason, Cause, CauseKind, Failure, FailureKind, TaskId, TaskState};
 
@@ -24,7 +25,12 @@ pub(crate) struct Started {
 
 /// How an attempt has ended.
 pub(crate) enum Finish {
-    Returned(TaskResult),
+    Completed(Option<crate::model::Output>),
+    Failed {
+        failure: Failure,
+        retry: bool,
+        delay: Option<Duration>,
+    },
     Panicked(String),
     /// Whoever ran it has gone.
     Lost,
@@ -52,18 +58,22 @@ impl Ledger {
         let entry = self.tasks.get_mut(id).filter(|entry| entry.state == TaskState::Submitted)?;
         let work = entry.work.take()?;
         let (attempt, name) = (entry.attempt, entry.name.clone());
-        let timeout = entry.options().and_then(|options| options.timeout);
         let at = self.now();
         let slot = self.attach(id);
         self.enter(at, id, TaskState::Running, None, false, effects);
-        if let Some(due) = timeout.and_then(|timeout| self.clock.after(timeout)) {
-            let alarm = self.alarm(Due::TimeOut(id, attempt));
-            let timer = self.clock.arm(due, alarm);
-            if let Some(entry) = self.tasks.get_mut(id) {
-                entry.extra().timer = Some(timer);
-            }
-        }
+        self.arm_timeout(id);
         Some(Started { task: id, attempt, name, slot, work })
+    }
+
+    /// Has an attempt that has begun to run ended when its time is up.
+    fn arm_timeout(&mut self, id: TaskId) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        let Some(timeout) = entry.options().and_then(|options| options.timeout) else { return };
+        let Some(due) = self.clock.after(timeout) else { return };
+        let timer = self.clock.arm(due, self.alarm(Due::TimeOut(id, entry.attempt)));
+        if let Some(entry) = self.tasks.get_mut(id) {
+            entry.extra().timer = Some(timer);
+        }
     }
 
     pub(super) fn alarm(&self, due: Due) -> Arc<dyn Alarm> {
@@ -113,17 +123,14 @@ impl Ledger {
             entry.options().and_then(|options| options.retry).map_or(1, |retry| retry.attempts);
         let at = self.now();
         let (end, delay, retry) = match finish {
-            Finish::Returned(Ok(output)) => {
+            Finish::Completed(output) => {
                 (End { output, ..End::new(TaskState::Completed) }, None, false)
             }
-            Finish::Returned(Err(error)) => {
-                let (delay, permanent) = (error.delay(), error.is_permanent());
-                let failure = error.into_failure();
-                if canceling {
-                    (End { cause, ..End::new(TaskState::Canceled).error(failure) }, None, false)
-                } else {
-                    (End::new(TaskState::Failed).error(failure), delay, !permanent)
-                }
+            Finish::Failed { failure, .. } if canceling => {
+                (End { cause, ..End::new(TaskState::Canceled).error(failure) }, None, false)
+            }
+            Finish::Failed { failure, retry, delay } => {
+                (End::new(TaskState::Failed).error(failure), delay, retry)
             }
             Finish::Panicked(message) => {
                 let failure = Failure::new(FailureKind::Panicked, message);
@@ -132,7 +139,7 @@ impl Ledger {
             Finish::Lost => {
                 let message = "what ran the task has gone before it ended";
                 let failure = Failure::new(FailureKind::Interrupted, message);
-                (End::new(TaskState::Interrupted).error(failure), None, false)
+                (End::new(TaskState::Interrupted).error(failure), None, !canceling)
             }
             Finish::Dropped => {
                 let message = "the future that ran the task was dropped";
@@ -183,6 +190,9 @@ impl Ledger {
         self.latest.clear(id);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.attempt += 1;
+            if let Some(extra) = &mut entry.extra {
+                extra.published = None;
+            }
         }
         self.enter(at, id, to, cause, observed, effects);
     }
@@ -195,10 +205,15 @@ impl Ledger {
         report: Report,
         effects: &mut Effects,
     ) -> Result<Option<(u32, SlotRef)>, TransitionError> {
-        let (to, observed) = (report.to, report.observed);
+        let observed = report.observed;
         // A task that is gone has ended.
         let entry = self.tasks.get_mut(id);
         let from = entry.as_ref().map_or(TaskState::Completed, |entry| entry.state);
+        let to = match (from, report.to) {
+            // What fails as it is asked to stop is canceled (G11).
+            (TaskState::Canceling, TaskState::Failed) if !observed => TaskState::Canceled,
+            (_, to) => to,
+        };
         let legal = if observed { !from.is_terminal() } else { from.can_become(to) };
         let Some(entry) = entry.filter(|entry| legal && entry.attempt == attempt) else {
             effects.drop_later(report);
@@ -222,6 +237,9 @@ impl Ledger {
             return Ok(Some((attempt + 1, self.attach(id))));
         }
         self.enter(at, id, to, cause, observed, effects);
+        if to == TaskState::Running && !from.is_active() {
+            self.arm_timeout(id);
+        }
         Ok(None)
     }
 
@@ -269,16 +287,15 @@ impl Ledger {
         let Some(slot) = entry.slot.and_then(|slot| self.meter.get(slot)) else {
             return CauseKind::Forced;
         };
-        let runs_on = match entry.runner {
-            Runner::Blocking | Runner::Reporter => true,
-            Runner::Polled | Runner::Driven => slot.is_polling(),
-        };
+        // Whoever reports is out of reach; other code runs on only if it is running at this moment.
+        let runs_on = slot.force(&mut effects.wakes) || entry.runner == Runner::Reporter;
         if !runs_on {
             return CauseKind::Forced;
         }
-        slot.abandon();
         if entry.runner.is_scheduler() {
             effects.abandoned += 1;
+            // The job may have ended, and let go of it, by the time that it is told.
+            effects.scheduler.clone_from(&self.scheduler);
         }
         CauseKind::Abandoned
     }

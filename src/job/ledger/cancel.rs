@@ -24,7 +24,9 @@ impl Ledger {
             for id in self.tasks.ids() {
                 self.cancel_one(at, id, &cause, effects);
             }
-            if !now && let Some(due) = self.clock.after(self.options.grace) {
+            if !(now || self.state.is_terminal())
+                && let Some(due) = self.clock.after(self.options.grace)
+            {
                 self.force_timer = Some(self.clock.arm(due, self.alarm(Due::ForceAll)));
             }
         }
@@ -52,6 +54,8 @@ impl Ledger {
         } else if asked_now
             && let Some(entry) = self.tasks.get(id)
             && let Some(due) = self.clock.after(self.options.grace)
+            // Its time may be up before.
+            && entry.extra.as_ref().and_then(|extra| extra.timer).is_none_or(|set| due < set.at)
         {
             let timer = self.clock.arm(due, self.alarm(Due::Force(id, entry.attempt)));
             let entry = self.tasks.get_mut(id);

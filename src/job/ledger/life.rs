@@ -1,7 +1,6 @@
 //! A job's life: tasks are added, the job is submitted and sealed, tasks end, the job ends (J4).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::state::{Ended, Ledger};
 use super::sums::Share;
@@ -16,9 +15,6 @@ use crate::meter::Reading;
 use crate::model::{
     CancelReason, Cause, Failure, FailureKind, JobState, Output, TaskFailed, TaskId, TaskState,
 };
-
-/// How often the front of the table is looked at for tasks that may go.
-const TRIM_EVERY: u32 = 256;
 
 /// How a task ends.
 pub(super) struct End {
@@ -51,7 +47,7 @@ impl Ledger {
         let sealed = self.sealed || (self.closed && adder != Adder::Feed);
         let error = if sealed || self.state.is_terminal() {
             Some(AddError::Sealed { job: self.id, name: self.name.clone() })
-        } else if options.retry.is_some() && work.as_ref().is_some_and(|work| !work.is_repeatable())
+        } else if options.retry.is_some() && !work.as_ref().is_some_and(|work| work.is_repeatable())
         {
             Some(AddError::NotRestartable { task: options.name.clone() })
         } else if options.weight.is_some_and(|weight| !(0.0..f64::INFINITY).contains(&weight)) {
@@ -73,7 +69,7 @@ impl Ledger {
             attempt: 1,
             state: TaskState::Pending,
             runner,
-            handled: adder == Adder::Handle && self.options.history == History::Unread,
+            handled: adder != Adder::Feed && self.options.history == History::Unread,
             retired: false,
         };
         if !options.is_plain() {
@@ -196,12 +192,7 @@ impl Ledger {
             self.signal.open();
         }
         effects.refill = true;
-        if self.options.history == History::Unread {
-            self.ends_since_trim += 1;
-            if self.ends_since_trim >= TRIM_EVERY {
-                self.trim(effects);
-            }
-        }
+        self.trim_now_and_then(effects);
         if let Some(most) = self.options.max_failures
             && self.counts.failed() >= most
             && self.canceled.is_none()
@@ -252,7 +243,7 @@ impl Ledger {
             self.clock.disarm(timer);
         }
         self.ready.clear();
-        effects.scheduler = self.scheduler.take();
+        effects.scheduler = self.scheduler.take().or(effects.scheduler.take());
         self.wakers.take(u16::MAX, &mut effects.wakes);
     }
 
@@ -289,38 +280,6 @@ impl Ledger {
             window: Some(Arc::new(Closed { ended, progress: self.progress() })),
         });
         self.wakers.take(mask::PROGRESS | mask::WINDOW, &mut effects.wakes);
-    }
-
-    /// Frees what every reader has passed.
-    fn trim(&mut self, effects: &mut Effects) {
-        self.ends_since_trim = 0;
-        self.positions.retain(|position| position.strong_count() > 0);
-        let positions = self.positions.iter().filter_map(std::sync::Weak::upgrade);
-        let passed = positions
-            .map(|position| position.load(Ordering::Acquire))
-            .min()
-            .unwrap_or(u64::MAX)
-            .min(self.history.last_seq());
-        let mut cursor = self.history.cursor_after(0);
-        if !self.history.release_before(passed + 1) {
-            return;
-        }
-        let first = self.history.first_seq();
-        while let Some((seq, record)) = cursor.peek().filter(|(seq, _)| *seq < first) {
-            cursor.pass();
-            self.causes.remove(&seq);
-            if let Change::Completed { task, .. } = record.change
-                && let Some(entry) = self.tasks.get_mut(task)
-            {
-                entry.retired = true;
-                if !entry.handled {
-                    entry.name = Arc::default();
-                    self.latest.clear(task);
-                    effects.drop_later(entry.extra.take());
-                }
-            }
-        }
-        self.tasks.trim();
     }
 }
 

@@ -9,6 +9,7 @@ mod read;
 mod state;
 mod sums;
 mod table;
+mod trim;
 
 pub(crate) use attempts::Report;
 pub(crate) use attempts::{Finish, Started};

@@ -57,11 +57,18 @@ impl Ledger {
     pub(crate) fn expect(&mut self, tasks: usize) {
         self.expected = Some(tasks);
         self.recount = true;
+        if self.notices.has_readers() {
+            self.signal.open();
+        }
     }
 
     /// From here on, only feeds add tasks.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+    }
+
+    pub(crate) fn is_submitted(&self) -> bool {
+        self.submitted
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -191,9 +198,14 @@ impl Ledger {
         let cursor = self.history.cursor_after(seq);
         let reads_progress = mask & (mask::PROGRESS | mask::WINDOW) != 0;
         let reads_history = mask & mask::LIFECYCLE != 0;
-        let position = (reads_history && self.options.history == History::Unread).then(|| {
-            let position = Arc::new(AtomicU64::new(cursor.seq()));
-            self.positions.push(Arc::downgrade(&position));
+        // Readers of both find a task's last progress as long as they have not passed its end.
+        let position = (self.options.history == History::Unread).then(|| {
+            let (from, readers) = match reads_history {
+                true => (cursor.seq(), &mut self.positions),
+                false => (0, &mut self.stamps),
+            };
+            let position = Arc::new(AtomicU64::new(from));
+            readers.push(Arc::downgrade(&position));
             position
         });
         Opened {
@@ -311,26 +323,25 @@ impl Ledger {
 
     /// Sets outputs of a type aside from now on, those of ended tasks first. Returns the queue's number.
     pub(crate) fn read_outputs(&mut self, mut queue: OutputQueue) -> u64 {
-        queue.id = self.outputs.last().map_or(0, |last| last.id + 1);
-        let id = queue.id;
+        self.last_outputs += 1;
+        let id = self.last_outputs;
+        queue.id = id;
         for task in self.tasks.ids() {
             let Some(entry) = self.tasks.get_mut(task) else { continue };
             if !entry.state.is_success() {
                 continue;
             }
-            match entry.extra.as_deref_mut() {
+            let unit: Output = Arc::new(());
+            let kept = entry.extra.as_deref_mut().filter(|extra| extra.output.is_some());
+            match kept {
                 Some(extra) => {
                     if let Some(output) = extra.output.take_if(|output| queue.wants(output)) {
                         extra.output_taken = true;
                         queue.push(task, entry.name.clone(), output);
                     }
                 }
-                None => {
-                    let unit: Output = Arc::new(());
-                    if queue.wants(&unit) {
-                        queue.push(task, entry.name.clone(), unit);
-                    }
-                }
+                None if queue.wants(&unit) => queue.push(task, entry.name.clone(), unit),
+                None => {}
             }
         }
         self.outputs.push(queue);

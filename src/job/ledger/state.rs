@@ -71,6 +71,10 @@ pub(crate) struct Ledger {
     pub(super) last_at: u64,
     /// How far each reader has read, where that frees history.
     pub(super) positions: Vec<Weak<AtomicU64>>,
+    /// Up to which publication each reader of progress alone was told.
+    pub(super) stamps: Vec<Weak<AtomicU64>>,
+    /// Tasks whose progress is yet to be forgotten.
+    pub(super) retired: Vec<TaskId>,
     pub(super) ends_since_trim: u32,
 
     pub(super) signal: Arc<Signal>,
@@ -90,6 +94,8 @@ pub(crate) struct Ledger {
     pub(super) wakers: Wakers,
     pub(super) handle_wakers: HashMap<TaskId, Wakers>,
     pub(super) outputs: Vec<OutputQueue>,
+    /// The number of the last queue of outputs that was made.
+    pub(super) last_outputs: u64,
 }
 
 impl Ledger {
@@ -130,6 +136,8 @@ impl Ledger {
             causes: BTreeMap::new(),
             last_at: created_at,
             positions: Vec::new(),
+            stamps: Vec::new(),
+            retired: Vec::new(),
             ends_since_trim: 0,
             meter: Meter::new(signal.clone()),
             signal,
@@ -143,6 +151,7 @@ impl Ledger {
             wakers: Wakers::default(),
             handle_wakers: HashMap::new(),
             outputs: Vec::new(),
+            last_outputs: 0,
         }
     }
 

@@ -126,12 +126,13 @@ impl TaskTable {
         self.ids().zip(&self.entries)
     }
 
-    /// Lets retired entries at the front go.
-    pub(crate) fn trim(&mut self) {
-        while self.entries.front().is_some_and(|entry| entry.retired && !entry.handled) {
-            self.entries.pop_front();
-            self.first += 1;
-        }
+    /// Takes out retired entries at the front.
+    pub(crate) fn trim(&mut self) -> impl Iterator<Item = TaskEntry> {
+        let needed = |entry: &TaskEntry| !entry.retired || entry.handled;
+        let there = self.entries.iter().position(needed).unwrap_or(self.entries.len());
+        self.first += there as u32;
+        // Most hold nothing any more.
+        self.entries.drain(..there).filter(|entry| entry.extra.is_some())
     }
 }
 
