@@ -11,7 +11,7 @@ use super::error::{AddError, TransitionError};
 use super::ledger::{Adder, Finish, Report, Runner};
 use super::run::{Attempt, Then};
 use super::task::TaskOptions;
-use super::work::{Work, keep, kept};
+use super::work::{Work, keep};
 use super::{TaskContext, TaskError, TaskHandle};
 use crate::meter::{Progress, SlotRef};
 use crate::model::{
@@ -184,7 +184,8 @@ impl TaskReporter {
     /// reported.
     ///
     /// # Errors
-    /// The task did not complete, or could not be run as it was canceled before.
+    /// The task did not complete, or could not be run as it was canceled before, or its output was taken by
+    /// [`Job::outputs`].
     pub fn run_blocking<T, F>(self, run: F) -> Result<Arc<T>, TaskFailed>
     where
         T: Any + Send + Sync,
@@ -205,9 +206,8 @@ impl TaskReporter {
             attempt.finish(finish, None);
         }
         match core.look(|ledger| ledger.result_now(self.task)) {
-            Some(Ok((output, false))) => kept(output).ok_or_else(|| self.failed()),
-            Some(Err(failed)) => Err(failed),
-            _ => Err(self.failed()),
+            Some(result) => TaskHandle::result(core, self.task, result),
+            None => Err(self.failed()),
         }
     }
 

@@ -108,7 +108,7 @@ impl<T: Any + Send + Sync> TaskHandle<T> {
         block_on(self)
     }
 
-    fn result(
+    pub(super) fn result(
         core: &Arc<JobCore>,
         task: TaskId,
         result: HandleResult,
