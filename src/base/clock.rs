@@ -64,6 +64,10 @@ impl Clock {
         Clock(Arc::new(Inner { time, timers: Mutex::default(), sooner: Condvar::new() }))
     }
 
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.0.time, Time::Manual { .. })
+    }
+
     /// The monotonic time.
     pub(crate) fn now(&self) -> Instant {
         match &self.0.time {

@@ -23,11 +23,11 @@ impl Wakes {
         self.0.push(waker);
     }
 
-    /// Calls the wakers, the first few here and the others on the ticker's thread.
-    pub(crate) fn wake(mut self) {
-        if self.0.len() > OWN_WAKES {
+    /// Calls the wakers, the first few here and the others on the ticker's thread; all of them here if the clock is
+    /// manual, since time then stands until they are called (G13).
+    pub(crate) fn wake(mut self, clock: &Clock) {
+        if self.0.len() > OWN_WAKES && !clock.is_manual() {
             let rest: Vec<Waker> = self.0.drain(OWN_WAKES..).collect();
-            let clock = Clock::system();
             clock.arm(clock.now(), Arc::new(Relay(Mutex::new(rest))));
         }
         for waker in self.0 {

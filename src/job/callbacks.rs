@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::core::JobCore;
 use super::current::{Inside, Place};
-use crate::base::{WakerKey, Wakers, Wakes, contain, drop_contained, run_on_pool};
+use crate::base::{Clock, WakerKey, Wakers, Wakes, contain, drop_contained, run_on_pool};
 use crate::bus::{EventStream, StreamEvent};
 use crate::model::JobId;
 
@@ -45,7 +45,7 @@ pub(super) fn subscribe<E: StreamEvent + 'static>(
     call: impl FnMut(&E) + Send + 'static,
 ) -> Subscription {
     let stream = EventStream::new(core.clone(), core.clock.clone());
-    let dispatcher = core.callbacks.0.get_or_init(|| Dispatcher::new(core.id));
+    let dispatcher = core.callbacks.0.get_or_init(|| Dispatcher::new(core));
     let active = Arc::new(AtomicBool::new(true));
     let source = Lane { stream, next: None, call };
     dispatcher.add(Box::new(source), active.clone());
@@ -139,14 +139,16 @@ const AGAIN: u8 = 3;
 
 struct Dispatcher {
     job: JobId,
+    clock: Clock,
     phase: AtomicU8,
     state: Mutex<State>,
 }
 
 impl Dispatcher {
-    fn new(job: JobId) -> Arc<Dispatcher> {
+    fn new(core: &JobCore) -> Arc<Dispatcher> {
         Arc::new(Dispatcher {
-            job,
+            job: core.id,
+            clock: core.clock.clone(),
             phase: AtomicU8::new(IDLE),
             state: Mutex::new(State {
                 next: 0,
@@ -238,7 +240,7 @@ impl Dispatcher {
         state.live.remove(&number);
         state.wakers.take(u16::MAX, &mut wakes);
         drop(state);
-        wakes.wake();
+        wakes.wake(&self.clock);
     }
 }
 

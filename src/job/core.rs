@@ -200,8 +200,12 @@ impl Source for JobCore {
 impl Drop for JobCore {
     fn drop(&mut self) {
         // Closures, outputs and errors are the user's: none may take the others along (G12).
-        for garbage in self.ledger.get_mut().dismantle() {
-            drop_contained("the drop of a task", garbage);
+        let (tasks, failures) = self.ledger.get_mut().dismantle();
+        for task in tasks {
+            drop_contained("the drop of a task", task);
+        }
+        for failure in failures {
+            drop_contained("the drop of a task's error", failure);
         }
     }
 }

@@ -34,7 +34,7 @@ impl Effects {
     }
 
     pub(super) fn run(mut self, core: &Arc<JobCore>) {
-        std::mem::take(&mut self.wakes).wake();
+        std::mem::take(&mut self.wakes).wake(&core.clock);
         let runs_user_code =
             self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty();
         if !(Clock::on_ticker() && runs_user_code) {

@@ -143,7 +143,8 @@ impl TaskReporter {
     /// The task is in a state from which that can't be.
     pub fn fail(&self, error: impl Into<TaskError>) -> Result<(), TransitionError> {
         let (failure, ..) = error.into().into_parts();
-        self.report(Report { error: Some(failure), ..Report::new(TaskState::Failed) })
+        let report = Report::new(TaskState::Failed);
+        self.report(Report { error: Some(failure), gives_in: true, ..report })
     }
 
     /// The task ended as `state`, one of the terminal ones, for the reason given.

@@ -32,14 +32,19 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Whether it says something else than what was told.
+    pub(crate) fn is_news(&self, told: &Reading) -> bool {
+        !(self.same(told) || self.is_empty() && told.is_empty())
+    }
+
     /// Whether nothing was reported. A unit alone may have been given beforehand.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         let no_detail = |detail: &Arc<Detail>| detail.total.is_none() && detail.message.is_none();
         self.progress.is_none() && self.detail.as_ref().is_none_or(no_detail)
     }
 
     /// Whether it says the same. Details are shared, so that a pointer tells in most cases.
-    pub(crate) fn same(&self, other: &Reading) -> bool {
+    fn same(&self, other: &Reading) -> bool {
         self.progress == other.progress
             && match (&self.detail, &other.detail) {
                 (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,

@@ -177,11 +177,13 @@ impl Shared {
     }
 
     /// Starts one more worker if tasks are ready and there is room. A worker that has found a task calls it again, so
-    /// that there are as many as are needed.
-    pub(super) fn grow(self: &Arc<Self>) {
-        if self.spare.load(Ordering::Relaxed) > 0 && self.take_place() {
+    /// that there are as many as are needed. True if it has started one.
+    pub(super) fn grow(self: &Arc<Self>) -> bool {
+        let grows = self.spare.load(Ordering::Relaxed) > 0 && self.take_place();
+        if grows {
             worker::start(self);
         }
+        grows
     }
 
     /// Counts one more worker, if tasks are ready and there is room.

@@ -68,7 +68,11 @@ impl Worker {
             if run.is_blocking() {
                 return self.start_blocking(run);
             }
-            self.shared.grow();
+            if self.shared.grow() {
+                // The runtime keeps the new worker for this thread to run next, where no other one looks for it: it
+                // would wait for as long as the task computes.
+                tokio::task::yield_now().await;
+            }
             if run.await {
                 // Its place was given to another one.
                 self.counted = false;

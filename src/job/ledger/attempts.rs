@@ -209,10 +209,9 @@ impl Ledger {
         // A task that is gone has ended.
         let entry = self.tasks.get_mut(id);
         let from = entry.as_ref().map_or(TaskState::Completed, |entry| entry.state);
-        let to = match (from, report.to) {
-            // What fails as it is asked to stop is canceled (G11).
-            (TaskState::Canceling, TaskState::Failed) if !observed => TaskState::Canceled,
-            (_, to) => to,
+        let to = match from {
+            TaskState::Canceling if report.gives_in => TaskState::Canceled,
+            _ => report.to,
         };
         let legal = if observed { !from.is_terminal() } else { from.can_become(to) };
         let Some(entry) = entry.filter(|entry| legal && entry.attempt == attempt) else {
@@ -308,10 +307,12 @@ pub(crate) struct Report {
     pub(crate) output: Option<crate::model::Output>,
     pub(crate) cause: Option<Arc<Cause>>,
     pub(crate) observed: bool,
+    /// If the task was asked to stop, this is how it does: it is canceled (G11).
+    pub(crate) gives_in: bool,
 }
 
 impl Report {
     pub(crate) fn new(to: TaskState) -> Report {
-        Report { to, error: None, output: None, cause: None, observed: false }
+        Report { to, error: None, output: None, cause: None, observed: false, gives_in: false }
     }
 }

@@ -23,7 +23,7 @@ impl Ledger {
             let Some(entry) = tasks.get(task) else { return false };
             let told = latest.reading(task);
             let reading = visit.read();
-            let changed = !reading.is_empty() && !reading.same(&told);
+            let changed = reading.is_news(&told);
             if changed {
                 sums.remove(super::sums::Share::of(entry, &told));
                 sums.add(super::sums::Share::of(entry, &reading));

@@ -1,11 +1,12 @@
 //! A job's life: tasks are added, the job is submitted and sealed, tasks end, the job ends (J4).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::state::{Ended, Ledger};
 use super::sums::Share;
 use super::table::{Adder, Runner, TaskEntry};
-use crate::bus::{Batch, Change, Closed, mask};
+use crate::bus::{Batch, Change, Closed, Update, mask};
 use crate::job::effects::Effects;
 use crate::job::scheduler::Scheduler;
 use crate::job::task::TaskOptions;
@@ -260,11 +261,26 @@ impl Ledger {
         self.thinks_ready = false;
     }
 
+    /// The last updates of attempts that have ended in the window and are not outdone by newer ones.
+    fn take_last_updates(&mut self) -> Vec<(u64, Update)> {
+        let mut ended = std::mem::take(&mut self.last_updates);
+        if !ended.is_empty() {
+            let mut told: HashSet<TaskId> = self.updates.iter().map(|update| update.task).collect();
+            let present = |update: &Update| {
+                self.tasks.get(update.task).is_some_and(|entry| entry.attempt == update.attempt)
+            };
+            ended.reverse();
+            ended.retain(|(_, update)| present(update) && told.insert(update.task));
+            ended.reverse();
+        }
+        ended
+    }
+
     /// Tells readers of windows what has changed since the last one, with the job's progress.
     pub(super) fn publish_window(&mut self, at: u64, effects: &mut Effects) {
         let changed = !self.updates.is_empty() || !self.last_updates.is_empty() || self.recount;
         self.recount = false;
-        let ended = std::mem::take(&mut self.last_updates);
+        let ended = self.take_last_updates();
         if !changed || !self.notices.has_readers() {
             self.updates.clear();
             return;

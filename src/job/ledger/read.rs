@@ -383,7 +383,9 @@ impl Ledger {
 
 impl Ledger {
     /// What holds user code, task by task, when the job goes.
-    pub(crate) fn dismantle(&mut self) -> impl Iterator<Item = TaskEntry> + use<> {
-        self.tasks.drain()
+    pub(crate) fn dismantle(
+        &mut self,
+    ) -> (impl Iterator<Item = TaskEntry> + use<>, Vec<TaskFailed>) {
+        (self.tasks.drain(), std::mem::take(&mut self.failures))
     }
 }

@@ -230,7 +230,7 @@ impl Ledger {
         slot.end(&mut effects.wakes);
         self.meter.detach(slot_id);
         let told = self.latest.reading(id);
-        if !reading.is_empty() && !reading.same(&told) {
+        if reading.is_news(&told) {
             self.stamp += 1;
             self.show(at, id, attempt, reading.clone());
             self.publish_last(at, Update { task: id, attempt, reading }, effects);
