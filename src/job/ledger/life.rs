@@ -278,9 +278,9 @@ impl Ledger {
 
     /// Tells readers of windows what has changed since the last one, with the job's progress.
     pub(super) fn publish_window(&mut self, at: u64, effects: &mut Effects) {
-        let changed = !self.updates.is_empty() || !self.last_updates.is_empty() || self.recount;
-        self.recount = false;
         let ended = self.take_last_updates();
+        let recount = std::mem::take(&mut self.recount);
+        let changed = recount || !self.updates.is_empty() || !ended.is_empty();
         if !changed || !self.notices.has_readers() {
             self.updates.clear();
             return;
