@@ -10,6 +10,6 @@ mod wakers;
 pub(crate) use clock::{Alarm, Sleep, Timer};
 pub use clock::{Clock, ManualClock};
 pub(crate) use contain::{contain, drop_contained, panic_message};
-pub(crate) use park::block_on;
+pub(crate) use park::{block_on, yield_once};
 pub(crate) use pool::run_on_pool;
 pub(crate) use wakers::{WakerKey, Wakers, Wakes};

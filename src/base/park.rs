@@ -1,6 +1,6 @@
-//! Waiting on a plain thread for a future. Needs no runtime and may be nested.
+//! Waiting on a plain thread for a future, which needs no runtime and may be nested; and yielding in one.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,19 @@ impl Wake for Unpark {
             self.thread.unpark();
         }
     }
+}
+
+/// Lets the executor run other work once.
+pub(crate) async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Polls `future` on this thread until it is ready, parking in between.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::page::{Detail, SlotRef};
 use super::part::Part;
 use super::{Track, TrackRead, TrackWrite};
-use crate::base::WakerKey;
+use crate::base::{WakerKey, yield_once};
 use crate::model::{Amount, Canceled, ProgressReport};
 
 /// Reports progress, and tells whether to stop: the one type that a library takes in its signatures.
@@ -228,15 +228,7 @@ impl Progress {
     /// [`Canceled`], to be passed on.
     pub async fn checkpoint(&self) -> Result<(), Canceled> {
         self.check()?;
-        let mut yielded = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        yield_once().await;
         self.check()
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::local::Shared;
-use crate::base::run_on_pool;
+use crate::base::{run_on_pool, yield_once};
 use crate::job::{TaskQueue, TaskRun};
 
 /// After how many tasks an async worker lets the runtime do other things.
@@ -70,8 +70,8 @@ impl Worker {
             }
             if self.shared.grow() {
                 // The runtime keeps the new worker for this thread to run next, where no other one looks for it: it
-                // would wait for as long as the task computes.
-                tokio::task::yield_now().await;
+                // would wait for as long as the task computes. Woken like this, it is this one that others may take.
+                yield_once().await;
             }
             if run.await {
                 // Its place was given to another one.
