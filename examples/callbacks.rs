@@ -15,7 +15,7 @@ use milepost::{Job, LocalScheduler, TaskError};
 fn main() -> Result<(), Box<dyn Error>> {
     // Within a window of 20 ms, all that a task reports becomes one event. For people, the usual 200 ms are right.
     let job = Job::builder("primes").window(Duration::from_millis(20)).build()?;
-    for limit in [400_000, 600_000, 1_000_000_000] {
+    for limit in [200_000, 300_000, 1_000_000_000] {
         job.add_blocking(format!("below {limit}"), move |cx| {
             if limit > 1_000_000 {
                 return Err(TaskError::msg("that would take too long"));

@@ -49,7 +49,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     job.submit(&LocalScheduler::new(std::thread::available_parallelism()?.get())?)?;
     let new_task = move |n: u64| {
         NewTask::blocking(n.to_string(), move |_cx| {
-            if fail && n % 50 == 0 {
+            if fail && n.is_multiple_of(50) {
                 return Err(TaskError::msg(format!("{n} was told to fail")));
             }
             Ok(format!("{n}: {} steps\n", steps(n)))
@@ -80,6 +80,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Ok(_) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             println!("{error}");
+            if let Some(first) = error.source() {
+                println!("the first was {first:#}");
+            }
             Ok(ExitCode::FAILURE)
         }
     }
@@ -89,7 +92,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 fn steps(mut n: u64) -> u32 {
     let mut steps = 0;
     while n > 1 {
-        n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 };
+        n = if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 };
         steps += 1;
     }
     steps

@@ -60,7 +60,7 @@ fn longest_below(limit: u64, progress: &milepost::Progress) -> Result<(u64, u32)
         progress.check()?;
         let (mut n, mut steps) = (start, 0);
         while n != 1 {
-            n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 };
+            n = if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 };
             steps += 1;
         }
         if steps > longest.1 {

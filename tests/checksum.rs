@@ -1,5 +1,5 @@
 //! Runs the example `checksum` as a process and compares it with `find` and `sha256sum`.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "local"))]
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

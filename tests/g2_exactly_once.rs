@@ -520,3 +520,44 @@ fn g11_what_is_abandoned_says_so() {
     .remove(0);
     assert_eq!(end.error.map(|error| error.kind), Some(FailureKind::Abandoned));
 }
+
+#[test]
+fn g11_a_task_that_was_retried_later_is_forced_after_the_grace_period_too() {
+    // The timer of the retry has rung, and must not be taken for one that will.
+    let (job, clock) = job();
+    let (send, ended) = std::sync::mpsc::channel();
+    let stubborn = {
+        let (job, clock) = (job.clone(), clock.clone());
+        move |cx: milepost::TaskContext, ()| {
+            if cx.attempt() == 1 {
+                return Err(error().retry_after(ms(1_000)));
+            }
+            job.cancel_task(cx.task_id(), "enough").unwrap();
+            for time in [29_999, 1] {
+                clock.advance(ms(time));
+                send.send(job.counts().canceled()).unwrap();
+            }
+            Ok(())
+        }
+    };
+    let retry = milepost::Retry::attempts(2);
+    job.task("stubborn").retry(retry).add_blocking_with((), stubborn).unwrap();
+    job.submit(&Inline::new()).unwrap();
+    clock.advance(ms(1_000));
+    assert_eq!(ended.try_iter().collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn g11_a_task_that_was_seen_to_go_on_may_be_canceled_again() {
+    let (job, clock) = job();
+    let mut task = running(&job, "task");
+    job.cancel_task(&task, "enough").unwrap();
+    task.observed(TaskState::Running).unwrap();
+    clock.advance(ms(30_000));
+    assert_eq!(job.counts().ended(), 0, "it went on");
+    job.cancel_task(&task, "really").unwrap();
+    clock.advance(ms(29_999));
+    assert_eq!(job.counts().canceled(), 0);
+    clock.advance(ms(1));
+    assert_eq!(job.counts().canceled(), 1);
+}

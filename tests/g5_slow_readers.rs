@@ -365,7 +365,7 @@ fn g5_readers_on_threads_of_their_own_end_with_the_final_values() {
 
 #[test]
 fn g5_final_values_are_told_though_history_is_freed() {
-    for tasks_a_window in [1, 100, 700, 2_000] {
+    for tasks_a_window in [1, 5, 8, 13, 100, 700, 2_000] {
         let clock = ManualClock::new();
         let builder = Job::builder("many").history(milepost::History::Unread);
         let job = builder.clock(clock.clock()).build().unwrap();

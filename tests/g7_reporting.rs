@@ -15,36 +15,39 @@ use milepost::{
     TaskProgressUpdated, TaskState,
 };
 
-/// Counts the allocations of each thread.
+/// Counts the allocations of each thread, and the bytes that it has allocated and not freed.
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
-fn count() {
-    // A thread that is going has no counter any more, and none is asked for.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+fn count(allocations: u64, bytes: i64) {
+    // A thread that is going has no counters any more, and none are asked for.
+    let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + allocations));
+    let _ = BYTES.try_with(|counter| counter.set(counter.get() + bytes));
 }
 
 // SAFETY: all is left to the system's allocator; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(1, layout.size() as i64);
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(1, layout.size() as i64);
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(1, size as i64 - layout.size() as i64);
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, -(layout.size() as i64));
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -726,4 +729,33 @@ fn g7_a_hook_is_called_one_at_a_time_and_last_with_the_last_report() {
             assert_eq!(*heard.lock().unwrap(), Some(2_000.0));
         }
     });
+}
+
+#[test]
+fn g5_readers_of_progress_alone_keep_no_history() {
+    // Here, as it counts bytes.
+    let clock = ManualClock::new();
+    let builder = Job::builder("many").history(milepost::History::Unread);
+    let job = builder.clock(clock.clock()).build().unwrap();
+    let (mut progress, mut windows) = (job.task_progress_updated(), job.progress_windows());
+    let run = |tasks: u64, read: &mut dyn FnMut()| {
+        for n in 0..tasks {
+            let task = running(&job, "task");
+            task.set_progress(n);
+            task.complete(()).unwrap();
+            if n % 100 == 0 {
+                clock.advance(WINDOW);
+                read();
+            }
+        }
+    };
+    let mut read = || {
+        drain(&mut progress);
+        drain(&mut windows);
+    };
+    run(2_000, &mut read);
+    let before = BYTES.with(Cell::get);
+    run(20_000, &mut read);
+    let more = BYTES.with(Cell::get) - before;
+    assert!(more < 100_000, "{more} bytes more for 20,000 tasks that have come and gone");
 }

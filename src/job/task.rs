@@ -205,8 +205,9 @@ impl<'a> TaskBuilder<'a> {
         TaskBuilder { job, options: TaskOptions::new(name) }
     }
 
-    /// How much the task counts in its job's progress; 1 unless said. With a [`unit`](TaskBuilder::unit) it is also the
-    /// task's total until the task sets one: with file sizes as weights, the job's total is known from the start.
+    /// How much the task counts in its job's progress; 1 unless said. With a [`unit`](TaskBuilder::unit), the job also takes
+    /// it for the task's total until the task sets one: with file sizes as weights, the job's total is known from the
+    /// start.
     pub fn weight(mut self, weight: f64) -> Self {
         self.options.weight = Some(weight);
         self

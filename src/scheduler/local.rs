@@ -40,6 +40,8 @@ pub(super) struct Shared {
     max_concurrency: usize,
     /// How many workers there could be more; changed with the state locked.
     spare: AtomicUsize,
+    /// How many workers were given up and are still kept by their tasks: perhaps on the runtime's own threads.
+    stuck: AtomicUsize,
     state: Mutex<State>,
     runtime: Place,
 }
@@ -78,6 +80,7 @@ impl LocalScheduler {
         let shared = Shared {
             max_concurrency,
             spare: AtomicUsize::new(max_concurrency),
+            stuck: AtomicUsize::new(0),
             state: Mutex::default(),
             runtime,
         };
@@ -139,10 +142,9 @@ impl Scheduler for LocalScheduler {
     }
 
     fn worker_lost(&self) {
+        self.shared.stuck.fetch_add(1, Ordering::AcqRel);
         self.shared.give_back();
-        if self.shared.take_place() {
-            worker::start_on_pool(&self.shared);
-        }
+        self.shared.grow();
     }
 
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {
@@ -218,6 +220,17 @@ impl Shared {
             self.state.lock().queues.retain(|other| !here.covers(other));
             *queue = None;
         }
+    }
+
+    /// Whether threads of the runtime may be kept by tasks that were given up, so that workers had better not rely on
+    /// them.
+    pub(super) fn is_short_of_threads(&self) -> bool {
+        self.stuck.load(Ordering::Acquire) > 0
+    }
+
+    /// A worker that was given up is through with its task.
+    pub(super) fn come_back(&self) {
+        self.stuck.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// There is room for one more worker.

@@ -1,5 +1,5 @@
-//! A worker: takes one task after the other and runs each in place. An async one lives on the runtime, a blocking one on
-//! a thread of the pool; when the next task is of the other kind, the worker goes on as one of that kind.
+//! A worker: takes one task after the other and runs each in place. One that runs async tasks lives on the runtime, one
+//! that runs blocking ones on a thread of the pool; when the next task is of the other kind, the worker moves there.
 
 use std::sync::Arc;
 
@@ -12,25 +12,11 @@ const TASKS_PER_POLL: u32 = 64;
 
 /// Starts a worker, which has been counted.
 pub(super) fn start(shared: &Arc<Shared>) {
-    Worker::new(shared).start_async(None);
-}
-
-/// Starts a worker that runs all kinds of tasks on a thread of the pool, in place of one that was lost: the
-/// runtime's own threads may be what was lost.
-pub(super) fn start_on_pool(shared: &Arc<Shared>) {
-    let mut worker = Worker::new(shared);
-    let work = move || {
-        let shared = worker.shared.clone();
-        let _context = shared.handle().enter();
-        while let Some(run) = worker.next() {
-            if run.run_blocking() {
-                worker.counted = false;
-                return;
-            }
-        }
-    };
-    if let Err(error) = run_on_pool(work) {
-        tracing::error!(%error, "the system gave no thread in place of one that was lost");
+    let worker = Worker::new(shared);
+    if shared.is_short_of_threads() {
+        worker.start_on_pool(None);
+    } else {
+        worker.start_async(None);
     }
 }
 
@@ -54,11 +40,11 @@ impl Worker {
         drop(shared.handle().spawn(self.work(run)));
     }
 
-    fn start_blocking(mut self, run: TaskRun) {
+    fn start_on_pool(mut self, run: Option<TaskRun>) {
         self.on_runtime = false;
         // If there is no thread, both are dropped: the task is interrupted, and says so.
-        if let Err(error) = run_on_pool(move || self.work_blocking(run)) {
-            tracing::error!(%error, "the system gave no thread for a blocking task");
+        if let Err(error) = run_on_pool(move || self.work_on_pool(run)) {
+            tracing::error!(%error, "the system gave no thread to run tasks on");
         }
     }
 
@@ -66,7 +52,7 @@ impl Worker {
         let mut n = 0u32;
         while let Some(run) = run.take().or_else(|| self.next()) {
             if run.is_blocking() {
-                return self.start_blocking(run);
+                return self.start_on_pool(Some(run));
             }
             if self.shared.grow() {
                 // The runtime keeps the new worker for this thread to run next, where no other one looks for it: it
@@ -74,8 +60,7 @@ impl Worker {
                 yield_once().await;
             }
             if run.await {
-                // Its place was given to another one.
-                self.counted = false;
+                self.come_back();
                 break;
             }
             n = n.wrapping_add(1);
@@ -86,21 +71,25 @@ impl Worker {
         self.on_runtime = false;
     }
 
-    fn work_blocking(mut self, mut run: TaskRun) {
+    fn work_on_pool(mut self, mut run: Option<TaskRun>) {
         let shared = self.shared.clone();
         let _context = shared.handle().enter();
-        loop {
+        while let Some(run) = run.take().or_else(|| self.next()) {
+            // Async tasks run here as well where the runtime's own threads can't be relied on.
+            if !run.is_blocking() && !shared.is_short_of_threads() {
+                return self.start_async(Some(run));
+            }
             self.shared.grow();
             if run.run_blocking() {
-                self.counted = false;
-                return;
+                return self.come_back();
             }
-            let Some(next) = self.next() else { return };
-            if !next.is_blocking() {
-                return self.start_async(Some(next));
-            }
-            run = next;
         }
+    }
+
+    /// Its task was given up, and its place with it.
+    fn come_back(&mut self) {
+        self.counted = false;
+        self.shared.come_back();
     }
 
     fn next(&mut self) -> Option<TaskRun> {

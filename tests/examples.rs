@@ -1,0 +1,86 @@
+//! Runs the small examples as processes: each is to end well and to print what it is about.
+
+use std::process::{Command, Stdio};
+
+/// What the example prints. Cargo builds examples along with tests, and puts them beside the directory of this program.
+fn output_of(example: &str) -> String {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let target = test.ancestors().nth(2).expect("it is in target/PROFILE/deps");
+    let program =
+        target.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.is_file(), "{} is not built: run `cargo build --examples`", program.display());
+    let output =
+        Command::new(program).stdin(Stdio::null()).output().expect("the example can be run");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {out}{err}", output.status);
+    assert!(!err.contains("panicked"), "{err}");
+    out
+}
+
+fn assert_lines(example: &str, lines: &[&str]) {
+    let out = output_of(example);
+    for line in lines {
+        assert!(out.lines().any(|printed| printed == *line), "no line {line:?} in:\n{out}");
+    }
+}
+
+#[test]
+#[cfg(feature = "local")]
+fn callbacks_are_told_everything() {
+    assert_lines(
+        "callbacks",
+        &[
+            "the job \"primes\" is running",
+            "  below 200000: 100 %",
+            "  below 200000: 17984 primes",
+            "  below 300000: 25997 primes",
+            "  below 1000000000: failed: that would take too long",
+            "the job \"primes\" is failed",
+            "2 tasks completed, 1 failed",
+        ],
+    );
+}
+
+#[test]
+#[cfg(feature = "local")]
+fn cancel_ends_what_would_run_for_ever() {
+    assert_lines(
+        "cancel",
+        &[
+            "  a thread that computes: canceled (the task was canceled)",
+            "  a future that waits: canceled (the task was canceled)",
+            "  one that never gets to run: canceled (canceled: the user quit)",
+            "4 of 4 tasks canceled",
+        ],
+    );
+}
+
+#[test]
+fn rayon_runs_all_tasks() {
+    assert_lines(
+        "rayon",
+        &[
+            "100 %, 0 running, 20 ended",
+            "below 5000: 3711 takes 237 steps",
+            "below 30000: 26623 takes 307 steps",
+            "the job is completed",
+        ],
+    );
+}
+
+#[test]
+fn library_gives_the_same_whoever_listens() {
+    let out = output_of("library");
+    let words = |prefix: &str| {
+        let line = out.lines().find(|line| line.starts_with(prefix) && line.contains("words"));
+        let rest = line.expect("there is such a line").strip_prefix(prefix);
+        rest.and_then(|rest| rest.split(' ').next()).and_then(|n| n.parse::<usize>().ok())
+    };
+    let alone = words("without a job: ");
+    assert!(alone > Some(0), "{out}");
+    assert_eq!(words("in a job: "), alone);
+    assert_eq!(words("with a bar: "), alone);
+    assert!(out.contains("in a job: 10.0 of 10\n"), "{out}");
+    assert!(out.contains(" words, bar at 1000\n"), "{out}");
+}
