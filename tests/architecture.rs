@@ -2,6 +2,8 @@
 //!
 //! Layers, from the bottom: `model` and `base`, `meter`, `bus`, `job`, `scheduler`.
 
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What is asked of the crate and can't be: errors name the thing and the way out, and nothing panics or hangs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::error::Error;
 use std::future::Future;
 use std::pin::pin;

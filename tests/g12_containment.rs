@@ -1,5 +1,7 @@
 //! G12: panics of tasks, callbacks, wakers and drops go no further than they must, and who drops what ends what.
 
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
 use std::error::Error;
 use std::fmt;
 use std::future::Future;

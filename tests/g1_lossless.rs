@@ -1,5 +1,7 @@
 //! G1: a reader of lifecycle events sees every one, in the order of seq, from wherever it starts and however slow it is.
 
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
 mod common;
 
 use std::sync::{Arc, Barrier};

@@ -1,6 +1,8 @@
 //! G2: each task completes once, then the job once, then every stream ends. And of G11 what is about order: what a
 //! cancellation tells, and that it tells it once.
 
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
 mod common;
 
 use common::{Inline, TERMINAL, check_merged, drain, job, ms, rest, running, within};

@@ -1,6 +1,8 @@
 //! G6: whoever subscribes late gets the lifecycle history, and of progress the present value of each task that has one,
 //! then changes. A snapshot with the events after it is everything, once.
 
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! G7: reporting works from anywhere, costs no allocation after the first report of a window, and is heard only of the
 //! present attempt. Also what can be reported by: parts, tracked iterators, readers and writers.
 
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};

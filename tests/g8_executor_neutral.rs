@@ -1,6 +1,8 @@
 //! G8: streams and waits work on any executor and on plain threads, also while every worker of a runtime is blocked, and
 //! are not cut short by tokio's cooperative budget.
 
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::mpsc;

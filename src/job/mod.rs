@@ -12,7 +12,7 @@ mod alarm;
 mod builder;
 mod callbacks;
 mod context;
-mod core;
+pub(crate) mod core;
 mod current;
 mod effects;
 mod error;
@@ -32,7 +32,6 @@ mod task_handle;
 mod wait;
 mod work;
 
-pub(crate) use self::core::JobCore;
 pub use builder::{History, JobBuilder};
 pub use callbacks::Subscription;
 pub use context::{PublishError, TaskContext};

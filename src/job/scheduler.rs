@@ -8,7 +8,7 @@ use super::core::JobCore;
 use super::error::{SubmitError, WouldDeadlock};
 use super::run::TaskRun;
 use crate::base::WakerKey;
-use crate::model::{CancelReason, Cause, JobId};
+use crate::model::JobId;
 
 /// Runs the tasks of jobs that are submitted to it. [`LocalScheduler`](crate::LocalScheduler) is one.
 ///
@@ -84,7 +84,7 @@ impl<S: Scheduler + ?Sized> Scheduler for Arc<S> {
 /// A job's ready tasks, for its scheduler. A cheap clone; it keeps the job alive, but doesn't keep it open.
 #[derive(Clone)]
 pub struct TaskQueue {
-    core: Arc<JobCore>,
+    pub(crate) core: Arc<JobCore>,
     told: u64,
 }
 
@@ -122,21 +122,11 @@ impl TaskQueue {
     pub fn interrupt(&self) {
         self.core.update(|ledger, effects| ledger.interrupt_ready(effects));
     }
-
-    pub(crate) fn downgrade(&self) -> std::sync::Weak<JobCore> {
-        Arc::downgrade(&self.core)
-    }
 }
 
 impl JobCore {
     pub(crate) fn is_ended(&self) -> bool {
         self.look(|ledger| ledger.state()).is_terminal()
-    }
-
-    /// Cancels the job as its scheduler shuts down.
-    pub(crate) fn shut_down(self: &Arc<Self>, now: bool) {
-        let cause = Arc::new(Cause::canceled(CancelReason::Shutdown, None));
-        self.update(|ledger, effects| ledger.cancel_job(cause, now, effects));
     }
 
     /// Whether the job has ended; else the waker is called when it has.

@@ -10,7 +10,8 @@ use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 
 use super::shutdown::Shutdown;
 use super::worker;
-use crate::job::{BuildError, JobCore, Scheduler, SubmitError, TaskQueue, TaskRun, WouldDeadlock};
+use crate::job::core::JobCore;
+use crate::job::{BuildError, Scheduler, SubmitError, TaskQueue, TaskRun, WouldDeadlock};
 
 /// Runs the tasks of many jobs in this process, a limited number at a time, in the order of submission.
 ///
@@ -137,7 +138,7 @@ impl Scheduler for LocalScheduler {
             let running = |job: &Weak<JobCore>| job.upgrade().is_some_and(|job| !job.is_ended());
             state.jobs.retain(running);
         }
-        state.jobs.push(queue.downgrade());
+        state.jobs.push(Arc::downgrade(&queue.core));
         Ok(())
     }
 

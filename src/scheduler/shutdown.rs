@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::LocalScheduler;
 use crate::base::{Clock, WakerKey, block_on};
-use crate::job::JobCore;
-use crate::model::JobId;
+use crate::job::core::JobCore;
+use crate::model::{CancelReason, Cause, JobId};
 
 /// Shuts a scheduler down; made by [`LocalScheduler::shutdown`]. Await it, or block on it.
 ///
@@ -80,7 +80,7 @@ impl Shutdown {
                 time_up = None;
                 for Waiting { job, canceled, .. } in &mut waiting {
                     *canceled = !job.is_ended();
-                    job.shut_down(false);
+                    job.shut_down();
                 }
             }
             waiting.retain_mut(|Waiting { job, key, canceled }| {
@@ -127,6 +127,12 @@ impl Drop for Waiting {
 }
 
 impl JobCore {
+    /// Cancels the job as its scheduler shuts down.
+    fn shut_down(self: &Arc<Self>) {
+        let cause = Arc::new(Cause::canceled(CancelReason::Shutdown, None));
+        self.update(|ledger, effects| ledger.cancel_job(cause, false, effects));
+    }
+
     fn forget_waker(&self, key: &mut WakerKey) {
         let waker = self.look(|ledger| ledger.forget(key));
         drop(waker);
