@@ -212,8 +212,11 @@ impl Busy {
         }
         if n % 11 == 10 && self.tasks.len() > 2 {
             let task = self.tasks.remove(0);
-            task.end(if n.is_multiple_of(2) { TaskState::Completed } else { TaskState::Failed }, "")
-                .unwrap();
+            task.end(
+                if n.is_multiple_of(2) { TaskState::Completed } else { TaskState::Failed },
+                "",
+            )
+            .unwrap();
         }
         self.clock.advance(ms(90 + n % 3 * 100));
     }

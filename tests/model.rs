@@ -703,7 +703,8 @@ impl Reader {
             let all = model.told.get(&task).map_or(0, Vec::len);
             // Unwatched, nobody knows whether there was something in between.
             let is_known = self.known.get(&task).is_some_and(|(known, attempt, reading)| {
-                *known == all || (!model.watched && (attempt, reading) == (&entry.attempt, &entry.told))
+                *known == all
+                    || (!model.watched && (attempt, reading) == (&entry.attempt, &entry.told))
             });
             let ended = model.lives.iter().position(|life| {
                 matches!(life.change, Change::Task { task: of, to, .. }

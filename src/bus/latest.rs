@@ -20,6 +20,8 @@ pub(crate) struct Shown {
 
 struct Page {
     newest: u64,
+    /// How many tasks of the page have something told; without any, the page goes.
+    told: usize,
     shown: [Shown; PAGE],
 }
 
@@ -46,16 +48,24 @@ impl Latest {
             self.pages.resize_with(number + 1, || None);
         }
         let page = self.pages[number].get_or_insert_with(|| {
-            Box::new(Page { newest: 0, shown: std::array::from_fn(|_| Shown::default()) })
+            Box::new(Page { newest: 0, told: 0, shown: std::array::from_fn(|_| Shown::default()) })
         });
         page.newest = page.newest.max(shown.stamp);
-        page.shown[task.index() % PAGE] = shown;
+        let place = &mut page.shown[task.index() % PAGE];
+        page.told += usize::from(shown.stamp > 0);
+        page.told -= usize::from(place.stamp > 0);
+        *place = shown;
     }
 
     /// Forgets a task's progress: a new attempt starts with none.
     pub(crate) fn clear(&mut self, task: TaskId) {
-        if let Some(Some(page)) = self.pages.get_mut(task.index() / PAGE) {
-            page.shown[task.index() % PAGE] = Shown::default();
+        let Some(page) = self.pages.get_mut(task.index() / PAGE) else { return };
+        if let Some(there) = page {
+            let before = std::mem::take(&mut there.shown[task.index() % PAGE]);
+            there.told -= usize::from(before.stamp > 0);
+            if there.told == 0 {
+                *page = None;
+            }
         }
     }
 

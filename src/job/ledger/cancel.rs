@@ -54,14 +54,12 @@ impl Ledger {
         } else if asked_now
             && let Some(entry) = self.tasks.get(id)
             && let Some(due) = self.clock.after(self.options.grace)
-            // Its time may be up before.
-            && entry.extra.as_ref().and_then(|extra| extra.timer).is_none_or(|set| due < set.at)
         {
             let timer = self.clock.arm(due, self.alarm(Due::Force(id, entry.attempt)));
             let entry = self.tasks.get_mut(id);
-            let timed = entry.and_then(|entry| entry.extra().timer.replace(timer));
-            if let Some(timed) = timed {
-                self.clock.disarm(timed);
+            let before = entry.and_then(|entry| entry.extra().grace.replace(timer));
+            if let Some(before) = before {
+                self.clock.disarm(before);
             }
         }
     }

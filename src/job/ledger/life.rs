@@ -267,7 +267,8 @@ impl Ledger {
         if !ended.is_empty() {
             let mut told: HashSet<TaskId> = self.updates.iter().map(|update| update.task).collect();
             let present = |update: &Update| {
-                self.tasks.get(update.task).is_some_and(|entry| entry.attempt == update.attempt)
+                // One that has gone has ended for good.
+                self.tasks.get(update.task).is_none_or(|entry| entry.attempt == update.attempt)
             };
             ended.reverse();
             ended.retain(|(_, update)| present(update) && told.insert(update.task));

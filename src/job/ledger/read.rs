@@ -126,6 +126,7 @@ impl Ledger {
     }
 
     pub(crate) fn snapshot(&self) -> JobSnapshot {
+        let there = self.tasks.iter().filter(|(_, entry)| !entry.is_gone());
         JobSnapshot {
             job: self.id,
             name: self.name.clone(),
@@ -135,7 +136,7 @@ impl Ledger {
             started_at: self.started.map(|(_, at)| time(at)),
             ended_at: self.ended.map(|ended| time(ended.at)),
             progress: self.progress(),
-            tasks: self.tasks.iter().map(|(id, entry)| self.task_of(id, entry)).collect(),
+            tasks: there.map(|(id, entry)| self.task_of(id, entry)).collect(),
         }
     }
 

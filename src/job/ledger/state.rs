@@ -220,8 +220,10 @@ impl Ledger {
     /// Ends the present attempt: its last value is published (G4), and nothing more is heard of it (M1).
     pub(super) fn end_attempt(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
-        if let Some(timer) = entry.extra.as_mut().and_then(|extra| extra.timer.take()) {
-            self.clock.disarm(timer);
+        if let Some(extra) = &mut entry.extra {
+            for timer in [extra.timer.take(), extra.grace.take()].into_iter().flatten() {
+                self.clock.disarm(timer);
+            }
         }
         let attempt = entry.attempt;
         let Some(slot_id) = entry.slot.take() else { return };
@@ -281,7 +283,7 @@ impl Ledger {
     }
 
     pub(super) fn entry(&self, id: TaskId) -> Option<&TaskEntry> {
-        self.tasks.get(id)
+        self.tasks.get(id).filter(|entry| !entry.is_gone())
     }
 
     /// The code that a task won't need any more goes after the critical section.

@@ -23,12 +23,16 @@ impl Share {
         // A weight in a unit is a total known beforehand.
         let declared = options.filter(|options| options.unit.is_some()).and_then(|o| o.weight);
         let total = reading.total().or(declared);
+        let share = fraction(reading.progress, total).unwrap_or(0.0);
+        // What has no unit can't be added to what has one.
+        let reported = reading.detail.as_ref().is_some_and(|detail| detail.unit.is_some());
+        let has_unit = reported || options.is_some_and(|options| options.unit.is_some());
+        let (value, total) = if has_unit { (reading.progress, total) } else { (None, None) };
         if entry.state.is_terminal() {
-            let whole = total.or(reading.progress).unwrap_or(0.0);
+            let whole = total.or(value).unwrap_or(0.0);
             return Share { weight, done: weight, value: whole, total: Some(whole) };
         }
-        let share = fraction(reading.progress, total).unwrap_or(0.0);
-        Share { weight, done: weight * share, value: reading.progress.unwrap_or(0.0), total }
+        Share { weight, done: weight * share, value: value.unwrap_or(0.0), total }
     }
 }
 

@@ -68,7 +68,10 @@ pub(crate) struct Extra {
     pub(crate) output: Option<Output>,
     pub(crate) published: Option<Arc<serde_json::Value>>,
     pub(crate) canceled: Option<Arc<Cause>>,
+    /// When the attempt has run for long enough, or the next one is due.
     pub(crate) timer: Option<Timer>,
+    /// When the grace period of a cancellation is over.
+    pub(crate) grace: Option<Timer>,
     /// The output was handed to a reader of outputs.
     pub(crate) output_taken: bool,
 }
@@ -80,6 +83,11 @@ impl TaskEntry {
 
     pub(crate) fn options(&self) -> Option<&TaskOptions> {
         self.extra.as_ref()?.options.as_ref()
+    }
+
+    /// Whether nobody can ask for it any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.retired && !self.handled
     }
 
     pub(crate) fn error(&self) -> Option<Arc<Failure>> {
@@ -128,7 +136,7 @@ impl TaskTable {
 
     /// Takes out retired entries at the front.
     pub(crate) fn trim(&mut self) -> impl Iterator<Item = TaskEntry> {
-        let needed = |entry: &TaskEntry| !entry.retired || entry.handled;
+        let needed = |entry: &TaskEntry| !entry.is_gone();
         let there = self.entries.iter().position(needed).unwrap_or(self.entries.len());
         self.first += there as u32;
         // Most hold nothing any more.
