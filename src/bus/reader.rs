@@ -59,7 +59,8 @@ pub(crate) enum Start {
 
 /// What a reader gets to start with, all as of one moment.
 pub(crate) struct Opened {
-    pub(crate) cursor: Cursor,
+    /// None for a reader of progress alone: a cursor would keep history for it.
+    pub(crate) cursor: Option<Cursor>,
     pub(crate) notices: Option<Receiver<Batch>>,
     pub(crate) last_seq: u64,
     pub(crate) stamp: u64,
@@ -150,7 +151,7 @@ pub(crate) struct Reader {
     source: Arc<dyn Source>,
     mask: u16,
     key: WakerKey,
-    cursor: Cursor,
+    cursor: Option<Cursor>,
     /// Events up to this one are passed over.
     after: u64,
     position: Option<Arc<AtomicU64>>,
@@ -216,11 +217,6 @@ impl Reader {
         self.ended
     }
 
-    #[inline]
-    fn reads_history(&self) -> bool {
-        self.mask & mask::LIFECYCLE != 0
-    }
-
     /// The next item; without a context, pending means that there is nothing now.
     #[inline]
     pub(crate) fn poll(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Item>> {
@@ -233,10 +229,9 @@ impl Reader {
             }
             let waker = cx.as_deref_mut().map_or(Waker::noop(), |cx| cx.waker());
             let mut waker = Some(waker.clone());
-            let lifecycle = self.reads_history();
             let (cursor, progress) = (&mut self.cursor, &mut self.progress);
             let mut nothing = || {
-                let no_record = !lifecycle || cursor.peek().is_none();
+                let no_record = cursor.as_mut().is_none_or(|cursor| cursor.peek().is_none());
                 no_record && progress.as_mut().is_none_or(ProgressReader::is_idle)
             };
             let mask = self.mask;
@@ -260,17 +255,16 @@ impl Reader {
             }
             // Only now: what was given out before is an event by now and needs the ledger no longer.
             if let Some(position) = &self.position {
-                let read = match &self.progress {
-                    Some(progress) if !self.reads_history() => progress.seen,
-                    _ => self.cursor.seq(),
+                let read = match (&self.cursor, &self.progress) {
+                    (Some(cursor), _) => cursor.seq(),
+                    (None, progress) => progress.as_ref().map_or(0, |progress| progress.seen),
                 };
                 position.store(read, Ordering::Release);
             }
             // Before the notices: a publication that came before this record is among them (B3).
-            let lifecycle = self.reads_history();
-            let next = if lifecycle { self.cursor.peek() } else { None };
+            let next = self.cursor.as_mut().and_then(Cursor::peek);
             if let Some(progress) = &mut self.progress {
-                let reached = if lifecycle { self.cursor.seq() } else { u64::MAX };
+                let reached = self.cursor.as_ref().map_or(u64::MAX, Cursor::seq);
                 if let Some(item) = progress.next_told(reached) {
                     return Some(item);
                 }
@@ -285,7 +279,9 @@ impl Reader {
                     _ => return None,
                 }
             };
-            self.cursor.pass();
+            if let Some(cursor) = &mut self.cursor {
+                cursor.pass();
+            }
             let last = match &mut self.progress {
                 Some(progress) => progress.before_end(&*self.source, seq, &record),
                 None => None,

@@ -196,14 +196,13 @@ impl Ledger {
             Start::After(seq) => seq,
             Start::Now => self.history.last_seq(),
         };
-        let cursor = self.history.cursor_after(seq);
+        let cursor = (mask & mask::LIFECYCLE != 0).then(|| self.history.cursor_after(seq));
         let reads_progress = mask & (mask::PROGRESS | mask::WINDOW) != 0;
-        let reads_history = mask & mask::LIFECYCLE != 0;
         // Readers of both find a task's last progress as long as they have not passed its end.
         let position = (self.options.history == History::Unread).then(|| {
-            let (from, readers) = match reads_history {
-                true => (cursor.seq(), &mut self.positions),
-                false => (0, &mut self.stamps),
+            let (from, readers) = match &cursor {
+                Some(cursor) => (cursor.seq(), &mut self.positions),
+                None => (0, &mut self.stamps),
             };
             let position = Arc::new(AtomicU64::new(from));
             readers.push(Arc::downgrade(&position));
