@@ -188,6 +188,22 @@ fn g3_an_equal_value_is_no_report() {
 }
 
 #[test]
+fn g3_a_total_that_is_taken_back_before_it_was_told_is_no_report() {
+    let (job, clock) = job();
+    let mut progress = job.task_progress_updated();
+    let task = running(&job, "task");
+    task.set_progress(1);
+    clock.advance(WINDOW);
+    assert_eq!(values(&drain(&mut progress)), [Some(1.0)]);
+    task.set_total(10);
+    task.set_total(f64::NAN);
+    clock.advance(ms(1_000));
+    assert!(progress.try_recv().is_none(), "it is as it was");
+    task.complete(()).unwrap();
+    assert!(progress.try_recv().is_none());
+}
+
+#[test]
 fn g3_a_task_that_reports_nothing_gets_no_event() {
     let (job, clock) = job();
     let mut progress = job.task_progress_updated();

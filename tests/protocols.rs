@@ -4,8 +4,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::mpsc;
+#[cfg(feature = "local")]
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use milepost::{

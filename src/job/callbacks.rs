@@ -193,9 +193,12 @@ impl Dispatcher {
 
     /// Calls the callback whose event comes first. False if there is none now.
     fn call_next(&self, entries: &mut Vec<Entry>, cx: &mut Context<'_>) -> bool {
-        // Twice: what the first look has found in one stream may have been preceded by what another one got after it
-        // was looked at. By the second look it is there.
-        self.look(entries, cx);
+        // Twice: what one stream got may have been preceded by what another one got after it was looked at. By the
+        // second look, all that precedes what the first one found is there. What the first one missed, if it found
+        // nothing, has woken the dispatcher.
+        if self.look(entries, cx).is_none() {
+            return false;
+        }
         let Some((_, at)) = self.look(entries, cx) else { return false };
         let entry = &mut entries[at];
         if entry.active.load(Ordering::Acquire) {
