@@ -588,8 +588,8 @@ fn g11_a_task_that_was_started_and_not_begun_is_never_run_once_it_was_forced() {
     let mut runs = [hand.next().unwrap(), hand.next().unwrap()];
     job.cancel_now("at once");
     // Whether a worker was lost is told alike to both sides.
-    let abandoned = runs.iter_mut().filter_map(|run| match poll(run) {
-        Poll::Ready(abandoned) => Some(usize::from(abandoned)),
+    let abandoned = runs.iter_mut().map(|run| match poll(run) {
+        Poll::Ready(abandoned) => usize::from(abandoned),
         Poll::Pending => panic!("it was forced"),
     });
     assert_eq!(abandoned.sum::<usize>(), hand.lost());
@@ -882,7 +882,8 @@ mod local {
                 let meet = Arc::new(std::sync::Barrier::new(3));
                 for n in 0..3 {
                     let meet = meet.clone();
-                    next.add_blocking(n.to_string(), move |_cx| Ok(drop(meet.wait()))).unwrap();
+                    next.add_blocking(n.to_string(), move |_cx| Ok(meet.wait().is_leader()))
+                        .unwrap();
                 }
                 next.submit(&scheduler).unwrap();
                 next.wait_until_done().blocking().unwrap().ok().unwrap();

@@ -69,7 +69,7 @@ impl Streams {
         let completed: Vec<_> = rest(self.completed).iter().map(|event| event.seq).collect();
         let told = events.iter().filter(|event| is_completion(event)).filter_map(Event::seq);
         assert_eq!(completed, told.collect::<Vec<_>>());
-        assert_eq!(rest(self.job_completed), [end.clone()]);
+        assert_eq!(rest(self.job_completed), std::slice::from_ref(&end));
         let job_states = rest(self.job_states);
         assert_eq!(job_states.last().map(|change| change.to), Some(end.state));
         assert!(job_states.windows(2).all(|pair| pair[0].to == pair[1].from));

@@ -464,7 +464,7 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
     // A slot that was quiet for a window is let go. A store at that very moment, by a writer that still takes it for
     // active, is seen when the slot is read once more (M4). The first windows of a round are such a moment.
     within(|| {
-        const ROUNDS: u64 = 30_000;
+        const ROUNDS: u64 = 2_000;
         let (job, clock) = job();
         let task = running(&job, "task");
         let (writer, id) = (task.progress(), task.id());
@@ -482,14 +482,12 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
                 }
             }
         });
-        let mut late = 0;
         for round in 1..=ROUNDS {
             task.set_progress(-1);
             clock.advance(WINDOW);
             // It is active, and quiet from here on.
             go.store(round, Ordering::Release);
             clock.advance(WINDOW);
-            late += u64::from(done.load(Ordering::Acquire) < round);
             while done.load(Ordering::Acquire) < round {
                 std::hint::spin_loop();
             }
@@ -497,8 +495,6 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
             assert_eq!(job.task_snapshot(id).unwrap().progress, Some(round as f64), "it is lost");
         }
         thread.join().unwrap();
-        // Whether the two ever met depends on the machine.
-        eprintln!("{late} of {ROUNDS} reports came after the window");
     });
 }
 
