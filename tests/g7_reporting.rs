@@ -464,7 +464,7 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
     // A slot that was quiet for a window is let go. A store at that very moment, by a writer that still takes it for
     // active, is seen when the slot is read once more (M4). The first windows of a round are such a moment.
     within(|| {
-        const ROUNDS: u64 = 2_000;
+        const ROUNDS: u64 = 1_500;
         let (job, clock) = job();
         let task = running(&job, "task");
         let (writer, id) = (task.progress(), task.id());
@@ -474,7 +474,7 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
             move || {
                 for round in 1..=ROUNDS {
                     while go.load(Ordering::Acquire) < round {
-                        std::hint::spin_loop();
+                        std::thread::yield_now();
                     }
                     (0..round * 7 % 400).for_each(|_| std::hint::spin_loop());
                     writer.set_progress(round);
@@ -489,7 +489,7 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
             go.store(round, Ordering::Release);
             clock.advance(WINDOW);
             while done.load(Ordering::Acquire) < round {
-                std::hint::spin_loop();
+                std::thread::yield_now();
             }
             clock.advance(WINDOW * 3);
             assert_eq!(job.task_snapshot(id).unwrap().progress, Some(round as f64), "it is lost");

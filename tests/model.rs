@@ -406,9 +406,8 @@ impl Model {
         if now {
             self.force(task);
         } else if asked {
-            let timer = self.timer();
-            // An earlier one stays.
-            self.tasks[task].force.get_or_insert(timer);
+            // If it was seen to go on after an earlier request, this one counts.
+            self.tasks[task].force = Some(self.timer());
         }
     }
 
