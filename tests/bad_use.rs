@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -686,6 +686,8 @@ fn a_scheduler_may_refuse_to_be_blocked() {
 
 #[cfg(feature = "local")]
 mod local {
+    use std::sync::Arc;
+
     use milepost::LocalScheduler;
     use tokio::runtime::Builder;
 

@@ -5,8 +5,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+#[cfg(feature = "local")]
+use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -121,6 +123,7 @@ fn error(job: &Job, task: usize) -> Arc<Failure> {
 }
 
 /// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
+#[cfg(feature = "local")]
 fn within(test: impl FnOnce() + Send + 'static) {
     let (done, waiting) = mpsc::channel();
     let thread = std::thread::spawn(move || {

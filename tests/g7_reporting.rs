@@ -459,12 +459,22 @@ fn g7_the_last_value_of_each_thread_is_told_in_time() {
     });
 }
 
+/// Waits for a round, by spinning so as not to be late.
+fn wait_for(present: &AtomicU64, round: u64) {
+    for n in 1.. {
+        if present.load(Ordering::Acquire) >= round {
+            return;
+        }
+        if n % 2_000 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+    }
+}
+
 #[test]
 fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
     // A slot that was quiet for a window is let go. A store at that very moment, by a writer that still takes it for
     // active, is seen when the slot is read once more (M4). The first windows of a round are such a moment.
     within(|| {
-        const ROUNDS: u64 = 1_500;
+        const ROUNDS: u64 = 4_000;
         let (job, clock) = job();
         let task = running(&job, "task");
         let (writer, id) = (task.progress(), task.id());
@@ -473,9 +483,7 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
             let (go, done) = (go.clone(), done.clone());
             move || {
                 for round in 1..=ROUNDS {
-                    while go.load(Ordering::Acquire) < round {
-                        std::thread::yield_now();
-                    }
+                    wait_for(&go, round);
                     (0..round * 7 % 400).for_each(|_| std::hint::spin_loop());
                     writer.set_progress(round);
                     done.store(round, Ordering::Release);
@@ -488,9 +496,7 @@ fn g7_a_report_that_meets_the_end_of_activity_is_not_lost() {
             // It is active, and quiet from here on.
             go.store(round, Ordering::Release);
             clock.advance(WINDOW);
-            while done.load(Ordering::Acquire) < round {
-                std::thread::yield_now();
-            }
+            wait_for(&done, round);
             clock.advance(WINDOW * 3);
             assert_eq!(job.task_snapshot(id).unwrap().progress, Some(round as f64), "it is lost");
         }

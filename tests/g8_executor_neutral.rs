@@ -15,7 +15,7 @@ use futures::task::LocalSpawnExt;
 use futures::{FutureExt, Stream, StreamExt};
 use milepost::{
     Event, EventStream, Job, JobState, ManualClock, StreamEvent, StreamTimeout, TaskReporter,
-    TaskState, WaitEnd,
+    WaitEnd,
 };
 
 const fn ms(n: u64) -> Duration {
@@ -366,7 +366,7 @@ fn g8_waits_work_on_plain_threads_and_foreign_executors() {
 mod tokio_runtimes {
     use std::sync::{Arc, Barrier};
 
-    use milepost::LocalScheduler;
+    use milepost::{LocalScheduler, TaskState};
     use tokio::runtime::{Builder, Runtime};
 
     use super::*;

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+#[cfg(feature = "local")]
+use std::sync::mpsc;
 use std::time::Duration;
 
 use futures::executor::block_on;
@@ -45,6 +47,7 @@ impl ByHand {
 }
 
 /// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
+#[cfg(feature = "local")]
 fn within(test: impl FnOnce() + Send + 'static) {
     let (done, waiting) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -263,6 +266,30 @@ fn an_attempt_that_runs_too_long_times_out() {
     clock.advance(limit);
     assert_eq!(*quick.output().unwrap(), 1);
     assert_eq!(job.state(), JobState::Failed);
+}
+
+#[test]
+fn a_reported_task_times_out_and_each_attempt_anew() {
+    let clock = ManualClock::new();
+    let job = Job::builder("slow").clock(clock.clock()).build().unwrap();
+    let limit = Duration::from_secs(5);
+    let mut task = job.task("a").timeout(limit).reporter().unwrap();
+    let state = || job.snapshot().tasks[0].state;
+    clock.advance(limit * 2);
+    assert_eq!(state(), TaskState::Submitted, "it does not run yet");
+    task.running().unwrap();
+    clock.advance(limit / 2);
+    task.resubmitted("its worker was lost").unwrap();
+    clock.advance(limit * 2);
+    assert_eq!(state(), TaskState::Submitted);
+    task.running().unwrap();
+    clock.advance(limit - Duration::from_millis(1));
+    task.suspended().unwrap();
+    task.running().unwrap();
+    assert_eq!(state(), TaskState::Running);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(state(), TaskState::TimedOut);
+    assert!(task.is_canceled() && task.complete(()).is_err());
 }
 
 #[test]

@@ -136,7 +136,10 @@ impl<T> Drop for Outputs<T> {
         let (closed, waker) = self
             .core
             .update(|ledger, effects| (ledger.close_outputs(queue, effects), ledger.forget(key)));
-        drop_contained("the drop of an output", closed);
+        // One by one: none may take the others along (G12).
+        for output in closed.into_iter().flat_map(|queue| queue.waiting) {
+            drop_contained("the drop of an output", output);
+        }
         drop(waker);
     }
 }
