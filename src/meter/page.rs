@@ -49,7 +49,8 @@ impl Reading {
             && match (&self.detail, &other.detail) {
                 (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
                 (None, None) => true,
-                _ => false,
+                // Details that were taken back are as good as none.
+                (Some(detail), None) | (None, Some(detail)) => **detail == Detail::default(),
             }
     }
 
