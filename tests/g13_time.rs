@@ -63,7 +63,7 @@ fn within(test: impl FnOnce() + Send + 'static) {
         test();
         done.send(()).ok();
     });
-    match waiting.recv_timeout(Duration::from_secs(60)) {
+    match waiting.recv_timeout(Duration::from_secs(45)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
         _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }

@@ -75,7 +75,7 @@ fn within(test: impl FnOnce() + Send + 'static) {
         test();
         done.send(()).ok();
     });
-    match waiting.recv_timeout(Duration::from_secs(60)) {
+    match waiting.recv_timeout(Duration::from_secs(45)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
         _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
@@ -210,6 +210,41 @@ fn on_completed_is_called_once_whenever_it_is_registered() {
     });
 }
 
+#[test]
+fn on_completed_may_be_asked_for_by_thousands_of_tasks() {
+    // The watchdog is the test: callbacks that each look at all events and all others take hours.
+    within(|| {
+        let job = open("many");
+        let calls = Arc::new(AtomicUsize::new(0));
+        for n in 0..3_000 {
+            let task = job.add_blocking(n.to_string(), |_cx| Ok(())).unwrap();
+            let calls = calls.clone();
+            task.on_completed(move |_task| {
+                calls.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        job.submit(&Inline).unwrap();
+        job.close().wait_until_done().blocking().unwrap();
+        assert_eq!(calls.load(Ordering::SeqCst), 3_000);
+    });
+}
+
+#[test]
+fn on_completed_is_called_though_the_history_of_the_task_was_freed() {
+    within(|| {
+        let job = Job::builder("unread").history(History::Unread).open().unwrap();
+        let task = job.add_blocking("held", |_cx| Ok(1)).unwrap();
+        job.submit(&Inline).unwrap();
+        for n in 0..3_000 {
+            running(&job, "passing").complete(n).unwrap();
+        }
+        let (send, told) = mpsc::channel();
+        task.on_completed(move |task| send.send((task.task.index(), task.state)).unwrap());
+        job.close().wait_until_done().blocking().unwrap();
+        assert_eq!(told.try_recv(), Ok((0, TaskState::Completed)));
+    });
+}
+
 // Streams of outputs.
 
 #[test]
@@ -278,6 +313,16 @@ fn units_are_outputs_like_others() {
     got.sort_by_key(|output| output.task);
     let names: Vec<_> = got.iter().map(|output| &*output.name).collect();
     assert_eq!(names, ["weighted", "plain", "late"]);
+    // A number that was taken leaves no unit behind.
+    assert_eq!(*job.outputs::<i32>(9).try_recv().unwrap().output, 1);
+    drop(outputs);
+    let units: Vec<_> = std::iter::from_fn({
+        let mut outputs = job.outputs::<()>(9);
+        move || outputs.try_recv()
+    })
+    .map(|output| output.name.to_string())
+    .collect();
+    assert!(!units.contains(&"number".into()), "{units:?}");
 }
 
 #[test]
