@@ -5,6 +5,7 @@ mod clock;
 mod contain;
 mod park;
 mod pool;
+pub(crate) mod sync;
 mod wakers;
 
 pub(crate) use clock::{Alarm, Sleep, Timer};

@@ -1,9 +1,9 @@
 //! The log of lifecycle events: append-only, in chunks, read by position without a lock (B1). Knows no reader.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::record::Record;
+use crate::base::sync::{AtomicU64, AtomicUsize, Ordering};
 
 const SMALLEST: usize = 4;
 const LARGEST: usize = 512;
@@ -24,7 +24,7 @@ impl Chunk {
         Arc::new(Chunk {
             first,
             origin,
-            records: (0..size).map(|_| [const { AtomicU64::new(0) }; 2]).collect(),
+            records: (0..size).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
             len: AtomicUsize::new(0),
             next: OnceLock::new(),
         })

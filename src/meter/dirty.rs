@@ -2,11 +2,11 @@
 //! and taken top down. Knows no window and no clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::page::{PAGE, Page, SlotRef};
 use super::slot;
 use super::window::Signal;
+use crate::base::sync::{AtomicU64, Ordering};
 
 const GROUPS: usize = 64;
 const PAGES: usize = GROUPS * 64;
@@ -24,7 +24,11 @@ pub(super) struct Region {
 
 impl Region {
     fn new(signal: Arc<Signal>) -> Region {
-        Region { dirty: AtomicU64::new(0), groups: [const { AtomicU64::new(0) }; GROUPS], signal }
+        Region {
+            dirty: AtomicU64::new(0),
+            groups: std::array::from_fn(|_| AtomicU64::new(0)),
+            signal,
+        }
     }
 
     /// Marks a page, bottom up, and has a window opened (M2). Each step is a read-modify-write even if its bit is set

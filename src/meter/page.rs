@@ -2,15 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
-
-use parking_lot::Mutex;
 
 use super::dirty::Region;
 use super::part::Part;
 use super::slot::{self, Slot};
 use super::window::Rest;
+use crate::base::sync::{AtomicU64, Mutex, Ordering};
 use crate::base::{WakerKey, Wakers, Wakes};
 use crate::model::ProgressReport;
 
@@ -90,7 +88,7 @@ pub(crate) struct Page {
 impl Page {
     pub(super) fn new(region: Arc<Region>, number: usize) -> Page {
         Page {
-            slots: [const { Slot::new() }; PAGE],
+            slots: std::array::from_fn(|_| Slot::new()),
             dirty: AtomicU64::new(0),
             region,
             number,

@@ -1,7 +1,8 @@
 //! Progress split into weighted parts. The sum is taken when it is read, so that parts never overwrite each other's.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+
+use crate::base::sync::{AtomicU64, Ordering};
 
 /// A weighted share of a progress, which may be split in turn.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The slot of one attempt: 24 bytes that a report is stored in. Knows only itself.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use crate::base::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 /// The reporter need not mark the slot (M2).
 pub(crate) const ACTIVE: u32 = 1;
@@ -33,7 +33,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Slot {
             value: AtomicU64::new(NONE),
             count: AtomicI64::new(0),

@@ -1,11 +1,9 @@
 //! When to flush: the window of a job, opened by the first mark after quiet. Knows nothing of what is flushed.
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
+use crate::base::sync::{AtomicU8, Mutex, Ordering};
 use crate::base::{Alarm, Clock, Timer};
 
 /// Nothing is marked, and no timer is armed (G9).

@@ -1,0 +1,5 @@
+//! Placeholder.
+
+mod harness;
+
+fn main() {}
