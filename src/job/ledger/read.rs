@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::state::Ledger;
-use super::table::TaskEntry;
+use super::table::{Extra, TaskEntry};
 use crate::base::WakerKey;
 use crate::bus::{Change, Opened, Parked, Record, Shown, Start, Table, mask, time};
 use crate::job::History;
@@ -332,8 +332,8 @@ impl Ledger {
                 continue;
             }
             let unit: Output = Arc::new(());
-            let kept = entry.extra.as_deref_mut().filter(|extra| extra.output.is_some());
-            match kept {
+            let has_output = |extra: &&mut Extra| extra.output.is_some() || extra.output_taken;
+            match entry.extra.as_deref_mut().filter(has_output) {
                 Some(extra) => {
                     if let Some(output) = extra.output.take_if(|output| queue.wants(output)) {
                         extra.output_taken = true;
