@@ -100,7 +100,7 @@ fn compare<const ONE: bool>(readers: usize) -> Vec<Case<'static>> {
     let mut cases = Vec::new();
     cases.extend(pair::<ONE>("tokio broadcast", TokioBroadcast, readers, EVENTS));
     cases.extend(pair::<ONE>("task_state_changed", STATES, readers, EVENTS));
-    cases.extend(pair::<ONE>("task_state_changed of one task", TURNS, readers, EVENTS));
+    cases.extend(pair::<ONE>("task_state_changed of one task", TURNS, readers, fewer));
     cases.extend(pair::<ONE>("events", ALL, readers, fewer));
     cases.extend(pair::<ONE>("async-broadcast", AsyncBroadcast, readers, fewer));
     cases.extend(pair::<ONE>("an mpsc for each", Mpsc, readers, fewer));

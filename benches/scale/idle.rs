@@ -14,6 +14,8 @@ use crate::report::{Line, Report};
 const JOBS: usize = 100_000;
 const WATCHED: Duration = Duration::from_secs(10);
 
+const SETTLED: Duration = Duration::from_millis(50);
+
 /// What all threads of this process have used by now.
 #[derive(Default)]
 struct Used {
@@ -39,6 +41,8 @@ impl Used {
 
     /// What is used while this thread sleeps; its own waking up is in it.
     fn while_asleep() -> Option<Used> {
+        // A thread's time is brought up to date when it is put to sleep, else every few milliseconds only.
+        std::thread::sleep(SETTLED);
         let before = Used::now()?;
         std::thread::sleep(WATCHED);
         let after = Used::now()?;

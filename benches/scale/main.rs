@@ -27,9 +27,11 @@ use report::Report;
 #[global_allocator]
 static COUNTING: alloc::Counting = alloc::Counting;
 
+type Topic = (&'static str, fn(&mut Report));
+
 fn main() {
     // Idle comes first, for which the process should have done nothing yet.
-    let topics: [(&'static str, fn(&mut Report)); 6] = [
+    let topics: [Topic; 6] = [
         ("idle", idle::run),
         ("latency", latency::run),
         ("windows", windows::run),

@@ -80,7 +80,12 @@ impl Report {
                 put("unit", json!(unit));
                 put("figure", json!(line.figure));
                 for (column, figure) in &line.more {
-                    put(column, json!(figure));
+                    if column.contains(" / ") {
+                        put("ratio_is", json!(column));
+                        put("ratio", json!(figure));
+                    } else {
+                        put(column, json!(figure));
+                    }
                 }
                 println!("{}", Value::Object(object));
             }

@@ -21,12 +21,7 @@ fn since(start: Instant) -> f64 {
     start.elapsed().as_nanos() as f64 / TASKS as f64
 }
 
-/// Nanoseconds a task: from the first `add`, from `submit`, and from the first `add` until all is freed.
-async fn milepost(workers: usize, blocking: bool) -> [f64; 3] {
-    let scheduler = LocalScheduler::new(workers).unwrap();
-    let name: Arc<str> = "task".into();
-    let start = Instant::now();
-    let job = Job::new("million");
+fn add(job: &Job, name: &Arc<str>, blocking: bool) {
     for n in 0..TASKS {
         if blocking {
             job.add_blocking(name.clone(), move |_cx| {
@@ -42,13 +37,49 @@ async fn milepost(workers: usize, blocking: bool) -> [f64; 3] {
             .unwrap();
         }
     }
+}
+
+async fn wait(job: &Job) {
+    let summary = job.wait_until_done().await;
+    assert_eq!(summary.counts.completed() as usize, TASKS);
+}
+
+/// Until nobody has the job and its tasks any more: a worker may be the last, and would free them in the next case's time.
+async fn free(job: Job, name: Arc<str>) {
+    drop(job);
+    while Arc::strong_count(&name) > 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Nanoseconds a task: from the first `add`, from `submit`, and from the first `add` until all is freed.
+async fn milepost(workers: usize, blocking: bool) -> [f64; 3] {
+    let scheduler = LocalScheduler::new(workers).unwrap();
+    let start = Instant::now();
+    let name: Arc<str> = "task".into();
+    let job = Job::new("million");
+    add(&job, &name, blocking);
     let submitted = Instant::now();
     job.submit(&scheduler).unwrap();
-    let summary = job.wait_until_done().await;
+    wait(&job).await;
     let (total, run) = (since(start), since(submitted));
-    assert_eq!(summary.counts.completed() as usize, TASKS);
-    drop((job, summary));
+    free(job, name).await;
     [total, run, since(start)]
+}
+
+/// Tasks run while others are added, as spawned ones do.
+async fn milepost_open(workers: usize, blocking: bool) -> f64 {
+    let scheduler = LocalScheduler::new(workers).unwrap();
+    let start = Instant::now();
+    let name: Arc<str> = "task".into();
+    let job = Job::builder("million").open().unwrap();
+    job.submit(&scheduler).unwrap();
+    add(&job, &name, blocking);
+    let job = job.close();
+    wait(&job).await;
+    let total = since(start);
+    free(job, name).await;
+    total
 }
 
 async fn join_set(blocking: bool) -> f64 {
@@ -104,9 +135,13 @@ async fn futures_unordered(blocking: bool) -> f64 {
             })
         });
     }
-    while let Some(joined) = tasks.next().await {
-        joined.unwrap();
-    }
+    // With tokio's budget, each time that it is used up costs a walk over all tasks: a hundred times as much.
+    let all = async {
+        while let Some(joined) = tasks.next().await {
+            joined.unwrap();
+        }
+    };
+    tokio::task::coop::unconstrained(all).await;
     since(start)
 }
 
@@ -136,9 +171,12 @@ fn compare(report: &mut Report, workers: usize, blocking: bool) {
         }),
         Case::new("Milepost, submit and wait", workers, || figures.get()[1]),
         Case::new("Milepost, add, submit, wait and free", workers, || figures.get()[2]),
+        Case::new("Milepost, submit, add and wait", workers, || {
+            on(runtime, milepost_open(workers, blocking))
+        }),
     ];
     interleave(ROUNDS, &mut cases);
-    let [join_set, .., all, submit, _] = &cases;
+    let [join_set, _, _, all, submit, ..] = &cases;
     let line = |case: &Case| Line::of(case).and("JoinSet / this", join_set.ratio_to(case));
     let lines: Vec<_> = cases.iter().map(line).collect();
     let kind = if blocking { "blocking" } else { "async" };
