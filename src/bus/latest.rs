@@ -1,28 +1,77 @@
 //! The table of progress: each task's latest told value with the stamp of its publication (B2). Its owner guards it.
 
-use crate::meter::Reading;
+use std::sync::Arc;
+
+use crate::meter::{Detail, Reading};
 use crate::model::TaskId;
 
 const PAGE: usize = 64;
 
-/// The latest progress of a task that was told.
-#[derive(Default, Clone)]
-pub(crate) struct Shown {
-    pub(crate) reading: Reading,
+/// When something was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct When {
     /// The publication that told it; 0 if none did.
     pub(crate) stamp: u64,
-    pub(crate) attempt: u32,
-    /// The last lifecycle event before it was told.
+    /// The last lifecycle event before it.
     pub(crate) after: u64,
-    /// When it was told, in microseconds since 1970.
+    /// The time, in microseconds since 1970.
     pub(crate) at: u64,
 }
+
+/// The latest progress of a task that was told.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    pub(crate) reading: Reading,
+    pub(crate) when: When,
+}
+
+/// The same without details, in 32 bytes: there may be millions.
+#[derive(Clone, Copy)]
+struct Cell {
+    /// NaN if there is none.
+    value: f64,
+    when: When,
+}
+
+const UNTOLD: Cell = Cell { value: f64::NAN, when: When { stamp: 0, after: 0, at: 0 } };
+
+type Details = [Option<Arc<Detail>>; PAGE];
 
 struct Page {
     newest: u64,
     /// How many tasks of the page have something told; without any, the page goes.
     told: usize,
-    shown: [Shown; PAGE],
+    cells: [Cell; PAGE],
+    /// Made for the first task that has some.
+    details: Option<Box<Details>>,
+}
+
+impl Page {
+    fn new() -> Box<Page> {
+        Box::new(Page { newest: 0, told: 0, cells: [UNTOLD; PAGE], details: None })
+    }
+
+    fn shown(&self, at: usize) -> Option<Shown> {
+        let Cell { value, when } = self.cells[at];
+        let detail = || self.details.as_ref()?[at].clone();
+        let progress = (!value.is_nan()).then_some(value);
+        (when.stamp > 0).then(|| Shown { reading: Reading { progress, detail: detail() }, when })
+    }
+
+    #[inline]
+    fn set(&mut self, at: usize, value: f64, when: When) {
+        let cell = &mut self.cells[at];
+        self.newest = self.newest.max(when.stamp);
+        self.told += usize::from(when.stamp > 0);
+        self.told -= usize::from(cell.when.stamp > 0);
+        *cell = Cell { value, when };
+    }
+
+    fn set_detail(&mut self, at: usize, detail: Option<Arc<Detail>>) {
+        if detail.is_some() || self.details.is_some() {
+            self.details.get_or_insert_with(|| Box::new([const { None }; PAGE]))[at] = detail;
+        }
+    }
 }
 
 /// By task; pages in which no task has reported are not there.
@@ -32,37 +81,53 @@ pub(crate) struct Latest {
 }
 
 impl Latest {
-    pub(crate) fn get(&self, task: TaskId) -> Option<&Shown> {
-        let page = self.pages.get(task.index() / PAGE)?.as_deref()?;
-        Some(&page.shown[task.index() % PAGE]).filter(|shown| shown.stamp > 0)
+    pub(crate) fn get(&self, task: TaskId) -> Option<Shown> {
+        self.pages.get(task.index() / PAGE)?.as_deref()?.shown(task.index() % PAGE)
     }
 
     /// What the task was told to be at; empty if nothing was told.
     pub(crate) fn reading(&self, task: TaskId) -> Reading {
-        self.get(task).map(|shown| shown.reading.clone()).unwrap_or_default()
+        self.get(task).map(|shown| shown.reading).unwrap_or_default()
     }
 
-    pub(crate) fn set(&mut self, task: TaskId, shown: Shown) {
+    /// The publication that told the task's progress; 0 if none did.
+    pub(crate) fn stamp(&self, task: TaskId) -> u64 {
+        let page = self.pages.get(task.index() / PAGE).and_then(Option::as_deref);
+        page.map_or(0, |page| page.cells[task.index() % PAGE].when.stamp)
+    }
+
+    pub(crate) fn set(&mut self, task: TaskId, reading: Reading, when: When) {
+        let (page, at) = (self.page(task), task.index() % PAGE);
+        page.set(at, reading.progress.unwrap_or(f64::NAN), when);
+        page.set_detail(at, reading.detail);
+    }
+
+    /// Notes a value of a task that has no details, unless it was told before. Returns whether it did.
+    #[inline]
+    pub(crate) fn set_plain(&mut self, task: TaskId, value: f64, when: When) -> bool {
+        let (page, at) = (self.page(task), task.index() % PAGE);
+        let news = !value.is_nan() && value != page.cells[at].value;
+        if news {
+            page.set(at, value, when);
+        }
+        news
+    }
+
+    #[inline]
+    fn page(&mut self, task: TaskId) -> &mut Page {
         let number = task.index() / PAGE;
         if number >= self.pages.len() {
             self.pages.resize_with(number + 1, || None);
         }
-        let page = self.pages[number].get_or_insert_with(|| {
-            Box::new(Page { newest: 0, told: 0, shown: std::array::from_fn(|_| Shown::default()) })
-        });
-        page.newest = page.newest.max(shown.stamp);
-        let place = &mut page.shown[task.index() % PAGE];
-        page.told += usize::from(shown.stamp > 0);
-        page.told -= usize::from(place.stamp > 0);
-        *place = shown;
+        self.pages[number].get_or_insert_with(Page::new)
     }
 
     /// Forgets a task's progress: a new attempt starts with none.
     pub(crate) fn clear(&mut self, task: TaskId) {
         let Some(page) = self.pages.get_mut(task.index() / PAGE) else { return };
         if let Some(there) = page {
-            let before = std::mem::take(&mut there.shown[task.index() % PAGE]);
-            there.told -= usize::from(before.stamp > 0);
+            there.set(task.index() % PAGE, UNTOLD.value, UNTOLD.when);
+            there.set_detail(task.index() % PAGE, None);
             if there.told == 0 {
                 *page = None;
             }
@@ -70,16 +135,26 @@ impl Latest {
     }
 
     /// What was told after the publication `stamp`, in the order of tasks.
-    pub(crate) fn newer(&self, stamp: u64) -> impl Iterator<Item = (TaskId, &Shown)> {
+    pub(crate) fn newer(&self, stamp: u64) -> impl Iterator<Item = (TaskId, Shown)> {
         let pages = self.pages.iter().enumerate();
         pages
             .filter_map(|(number, page)| Some((number, page.as_deref()?)))
             .filter(move |(_, page)| page.newest > stamp)
-            .flat_map(|(number, page)| {
-                let base = number * PAGE;
-                let ids = (base..).map(|index| TaskId::new(index as u32));
-                ids.zip(&page.shown)
+            .flat_map(move |(number, page)| {
+                let newer = move |at: &usize| page.cells[*at].when.stamp > stamp;
+                (0..PAGE).filter(newer).filter_map(move |at| {
+                    Some((TaskId::new((number * PAGE + at) as u32), page.shown(at)?))
+                })
             })
-            .filter(move |(_, shown)| shown.stamp > stamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_takes_32_bytes() {
+        assert_eq!(size_of::<Cell>(), 32);
     }
 }

@@ -22,8 +22,8 @@ mod record;
 mod stream;
 
 pub(crate) use history::History;
-pub(crate) use latest::{Latest, Shown};
-pub(crate) use notice::{Batch, Closed, Notices, Update};
+pub(crate) use latest::{Latest, Shown, When};
+pub(crate) use notice::{Batch, Closed, Notices, Update, Updates};
 pub(crate) use reader::{Opened, Parked, Source, Start, Table, mask};
 pub(crate) use record::{Change, Record};
 pub use stream::{EventStream, StreamEvent, StreamTimeout};

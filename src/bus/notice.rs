@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_broadcast::{InactiveReceiver, Receiver, Sender};
 
-use crate::meter::Reading;
+use super::latest::When;
+use crate::meter::{Detail, Reading};
 use crate::model::{JobProgress, TaskId};
 
 /// How many publications a reader may be behind before it reads the table instead.
@@ -19,15 +20,86 @@ pub(crate) struct Update {
     pub(crate) reading: Reading,
 }
 
+/// A window's updates: 16 bytes each, and more for those that have more to say than a value.
+#[derive(Debug, Default)]
+pub(crate) struct Updates {
+    list: Vec<Short>,
+    more: Vec<More>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Short {
+    task: TaskId,
+    /// Which of `more` has the rest, or [`PLAIN`].
+    more: u32,
+    /// NaN if there is none.
+    value: f64,
+}
+
+/// A first attempt, and no details.
+const PLAIN: u32 = u32::MAX;
+
+#[derive(Debug)]
+struct More {
+    attempt: u32,
+    detail: Option<Arc<Detail>>,
+}
+
+impl Updates {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskId> {
+        self.list.iter().map(|short| short.task)
+    }
+
+    /// Adds a value of a first attempt without details.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, task: TaskId, value: f64) {
+        self.list.push(Short { task, more: PLAIN, value });
+    }
+
+    pub(crate) fn push(&mut self, update: Update) {
+        let Update { task, attempt, reading: Reading { progress, detail } } = update;
+        let value = progress.unwrap_or(f64::NAN);
+        if attempt == 1 && detail.is_none() {
+            return self.push_plain(task, value);
+        }
+        // No more than there are tasks.
+        let more = self.more.len() as u32;
+        self.more.push(More { attempt, detail });
+        self.list.push(Short { task, more, value });
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> Option<Update> {
+        let Short { task, more, value } = *self.list.get(at)?;
+        let progress = (!value.is_nan()).then_some(value);
+        let (attempt, detail) = match self.more.get(more as usize) {
+            None => (1, None),
+            Some(more) => (more.attempt, more.detail.clone()),
+        };
+        Some(Update { task, attempt, reading: Reading { progress, detail } })
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Update> {
+        (0..self.list.len()).filter_map(|at| self.get(at))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.more.clear();
+    }
+}
+
 /// A publication: a window's updates, or the last one of a task that ends.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) stamp: u64,
-    pub(crate) at: u64,
-    pub(crate) after: u64,
-    pub(crate) updates: Arc<[Update]>,
+    pub(crate) when: When,
+    pub(crate) updates: Updates,
     /// What only readers of whole windows need; none if this closes no window.
-    pub(crate) window: Option<Arc<Closed>>,
+    pub(crate) window: Option<Closed>,
 }
 
 /// A window that was closed.
@@ -42,11 +114,13 @@ pub(crate) struct Closed {
 /// The channel; made when the first reader comes.
 #[derive(Default)]
 pub(crate) struct Notices {
-    channel: Option<Box<(Sender<Batch>, InactiveReceiver<Batch>)>>,
+    channel: Option<Box<(Sender<Arc<Batch>>, InactiveReceiver<Arc<Batch>>)>>,
+    /// The last window that was published: once all have read it, the next one takes its memory over.
+    last: Option<Arc<Batch>>,
 }
 
 impl Notices {
-    pub(crate) fn subscribe(&mut self) -> Receiver<Batch> {
+    pub(crate) fn subscribe(&mut self) -> Receiver<Arc<Batch>> {
         let channel = self.channel.get_or_insert_with(|| {
             let (mut sender, receiver) = async_broadcast::broadcast(KEPT);
             sender.set_overflow(true);
@@ -59,10 +133,27 @@ impl Notices {
         self.channel.as_ref().is_some_and(|channel| channel.0.receiver_count() > 0)
     }
 
-    pub(crate) fn publish(&self, batch: Batch) {
+    pub(crate) fn publish(&mut self, batch: Batch) {
         if let Some(channel) = &self.channel {
+            let batch = Arc::new(batch);
+            if batch.window.is_some() {
+                self.last = Some(batch.clone());
+            }
             // Without readers there is nobody to miss it.
             let _ = channel.0.try_broadcast(batch);
         }
+    }
+
+    /// Empty updates, with the memory of those of the last window if all have read it.
+    pub(crate) fn reuse(&mut self) -> Updates {
+        let read = self.last.take().and_then(Arc::into_inner);
+        let mut updates = read.map(|batch| batch.updates).unwrap_or_default();
+        updates.clear();
+        updates
+    }
+
+    /// Keeps nothing for a next window: none follows at once.
+    pub(crate) fn rest(&mut self) {
+        self.last = None;
     }
 }

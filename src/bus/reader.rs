@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use async_broadcast::{Receiver, TryRecvError};
 
 use super::history::Cursor;
-use super::latest::Shown;
+use super::latest::{Shown, When};
 use super::notice::{Batch, Update};
 use super::record::{Change, Packed, Record};
 use crate::base::WakerKey;
@@ -61,7 +61,7 @@ pub(crate) enum Start {
 pub(crate) struct Opened {
     /// None for a reader of progress alone: a cursor would keep history for it.
     pub(crate) cursor: Option<Cursor>,
-    pub(crate) notices: Option<Receiver<Batch>>,
+    pub(crate) notices: Option<Receiver<Arc<Batch>>>,
     pub(crate) last_seq: u64,
     pub(crate) stamp: u64,
     /// Where to say how far one has read, if that frees history: up to which lifecycle event, or, for a reader of
@@ -69,9 +69,9 @@ pub(crate) struct Opened {
     pub(crate) position: Option<Arc<AtomicU64>>,
 }
 
-/// What the table has newer than a reader has seen, as of one moment.
+/// What the table has newer than a reader has seen, by task and attempt, as of one moment.
 pub(crate) struct Table {
-    pub(crate) shown: Vec<(TaskId, Shown)>,
+    pub(crate) shown: Vec<(TaskId, u32, Shown)>,
     pub(crate) stamp: u64,
     pub(crate) last_seq: u64,
     pub(crate) at: u64,
@@ -97,7 +97,8 @@ pub(crate) trait Source: Send + Sync {
     /// The event of a record, with all that the ledger keeps beside it.
     fn expand(&self, seq: u64, record: &Record) -> Event;
     fn cause(&self, seq: u64) -> Option<Arc<Cause>>;
-    fn shown(&self, task: TaskId) -> Option<Shown>;
+    /// The latest progress of a task that was told, and of which attempt it is.
+    fn shown(&self, task: TaskId) -> Option<(u32, Shown)>;
     fn table(&self, newer_than: u64, with_ended: bool) -> Table;
     /// Registers the waker if `nothing` says that there still is nothing to read (B5).
     fn park(
@@ -136,14 +137,15 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    fn update(batch: &Batch, update: &Update) -> Told {
-        let Update { task, attempt, ref reading } = *update;
-        Told { task, attempt, at: batch.at, after: batch.after, reading: reading.clone() }
+    #[inline]
+    fn update(when: When, update: Update) -> Told {
+        let Update { task, attempt, reading } = update;
+        Told { task, attempt, at: when.at, after: when.after, reading }
     }
 
-    fn shown(task: TaskId, shown: Shown) -> Told {
-        let Shown { reading, attempt, after, at, .. } = shown;
-        Told { task, attempt, at, after, reading }
+    fn shown((task, attempt, shown): (TaskId, u32, Shown)) -> Told {
+        let Shown { reading, when } = shown;
+        Told { task, attempt, at: when.at, after: when.after, reading }
     }
 }
 
@@ -345,14 +347,14 @@ impl Drop for Reader {
 }
 
 struct ProgressReader {
-    notices: Receiver<Batch>,
+    notices: Receiver<Arc<Batch>>,
     /// All publications up to this one were told, or newer values in their place.
     seen: u64,
     /// A notice that was received and is not due yet.
-    ahead: Option<Batch>,
+    ahead: Option<Arc<Batch>>,
     telling: Telling,
     /// What was read from the table and is told as the lifecycle events that it came after are passed.
-    table: VecDeque<(TaskId, Shown)>,
+    table: VecDeque<(TaskId, u32, Shown)>,
     /// Notices were missed, which is yet to be seen to.
     missed: bool,
     /// Notices were missed: the table is to be read after the lifecycle event of this number.
@@ -364,7 +366,7 @@ struct ProgressReader {
 
 enum Telling {
     Nothing,
-    Batch(Batch, usize),
+    Batch(Arc<Batch>, usize),
     Window(Box<WindowItem>),
 }
 
@@ -379,7 +381,7 @@ impl ProgressReader {
     fn receive(&mut self) -> bool {
         while !self.missed && !self.waits_for_records() {
             match self.notices.try_recv() {
-                Ok(batch) if batch.stamp <= self.seen => {}
+                Ok(batch) if batch.when.stamp <= self.seen => {}
                 Ok(batch) => self.ahead = Some(batch),
                 Err(TryRecvError::Overflowed(_)) => self.missed = true,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return true,
@@ -394,15 +396,16 @@ impl ProgressReader {
 
     /// What is to be told before the lifecycle event that follows `reached`, of what was taken up already.
     fn next_told(&mut self, reached: u64) -> Option<Item> {
-        if let Some((task, shown)) = self.table.pop_front_if(|(_, shown)| shown.after <= reached) {
-            return Some(Item::Progress(Told::shown(task, shown)));
+        let due = |(_, _, shown): &mut (_, _, Shown)| shown.when.after <= reached;
+        if let Some(shown) = self.table.pop_front_if(due) {
+            return Some(Item::Progress(Told::shown(shown)));
         }
         match &mut self.telling {
             Telling::Nothing => return None,
             Telling::Batch(batch, next) => {
                 if let Some(update) = batch.updates.get(*next) {
                     *next += 1;
-                    return Some(Item::Progress(Told::update(batch, update)));
+                    return Some(Item::Progress(Told::update(batch.when, update)));
                 }
             }
             Telling::Window(_) => {}
@@ -428,7 +431,7 @@ impl ProgressReader {
             }
             return reached >= until;
         }
-        match self.ahead.take_if(|batch| batch.after <= reached) {
+        match self.ahead.take_if(|batch| batch.when.after <= reached) {
             Some(batch) => {
                 self.tell(batch, mask);
                 true
@@ -437,21 +440,21 @@ impl ProgressReader {
         }
     }
 
-    fn tell(&mut self, batch: Batch, mask: u16) {
+    fn tell(&mut self, batch: Arc<Batch>, mask: u16) {
         if mask & mask::WINDOW == 0 {
-            self.seen = batch.stamp;
+            self.seen = batch.when.stamp;
             self.telling = Telling::Batch(batch, 0);
             return;
         }
         // What tasks publish as they end comes again with their window.
         let Some(closed) = &batch.window else { return };
-        let seen = std::mem::replace(&mut self.seen, batch.stamp);
+        let seen = std::mem::replace(&mut self.seen, batch.when.stamp);
         let ended = closed.ended.iter().filter(|(stamp, _)| *stamp > seen);
-        let updates = batch.updates.iter().chain(ended.map(|(_, update)| update));
-        let told = updates.map(|update| Told::update(&batch, update));
+        let updates = batch.updates.iter().chain(ended.map(|(_, update)| update.clone()));
+        let told = updates.map(|update| Told::update(batch.when, update));
         self.telling = Telling::Window(Box::new(WindowItem {
-            at: batch.at,
-            after: batch.after,
+            at: batch.when.at,
+            after: batch.when.after,
             told: told.collect(),
             progress: closed.progress.clone(),
         }));
@@ -470,10 +473,10 @@ impl ProgressReader {
         let mut shown = table.shown;
         if mask & mask::WINDOW == 0 {
             // In the order in which it was told; a task's place among those of one flush is its own.
-            shown.sort_by_key(|(_, shown)| shown.after);
+            shown.sort_by_key(|(_, _, shown)| shown.when.after);
             self.table = shown.into();
         } else {
-            let told = shown.into_iter().map(|(task, shown)| Told::shown(task, shown));
+            let told = shown.into_iter().map(Told::shown);
             self.telling = Telling::Window(Box::new(WindowItem {
                 at: table.at,
                 after: table.last_seq,
@@ -491,8 +494,9 @@ impl ProgressReader {
         let (_, told) = self.ended.front()?;
         match record.change {
             Change::Task { task, to, .. } if to.is_terminal() => {
-                let shown = source.shown(task).filter(|shown| shown.stamp > *told)?;
-                Some(Told::shown(task, shown))
+                let (attempt, shown) =
+                    source.shown(task).filter(|(_, shown)| shown.when.stamp > *told)?;
+                Some(Told::shown((task, attempt, shown)))
             }
             _ => None,
         }

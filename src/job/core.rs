@@ -172,7 +172,7 @@ impl Source for JobCore {
         self.look(|ledger| ledger.cause(seq))
     }
 
-    fn shown(&self, task: TaskId) -> Option<Shown> {
+    fn shown(&self, task: TaskId) -> Option<(u32, Shown)> {
         self.look(|ledger| ledger.shown(task))
     }
 

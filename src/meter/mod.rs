@@ -21,7 +21,7 @@ mod track;
 mod window;
 
 pub(crate) use dirty::{Meter, SlotId};
-pub(crate) use page::{Reading, SlotRef, Visit};
+pub(crate) use page::{Detail, Reading, SlotRef, Visit};
 pub use progress::Progress;
 pub use track::{Track, TrackRead, TrackWrite};
 pub(crate) use window::{Rest, Signal, WindowOwner};

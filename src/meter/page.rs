@@ -214,6 +214,11 @@ impl SlotRef {
         }
     }
 
+    /// Says that the flusher must look at more than the value.
+    pub(crate) fn set_special(&self) {
+        self.slot().raise(slot::SPECIAL);
+    }
+
     /// Gives the unit beforehand, which is no report.
     pub(crate) fn preset_unit(&self, unit: Arc<str>) {
         self.page.with_extras(self.index, |extras| {
@@ -333,11 +338,21 @@ impl<'a> Visit<'a> {
         self.page.read(self.index)
     }
 
+    /// Its value, or NaN, if there is no more to say of it.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<f64> {
+        let value = self.page.slot(self.index).plain()?;
+        Some(if value.is_finite() { value } else { f64::NAN })
+    }
+
     /// What becomes of the slot, in which there was something new or not (M4).
     pub(crate) fn leave(&self, changed: bool) -> Rest {
         let slot = self.page.slot(self.index);
         if changed {
-            slot.lower(slot::COOLING);
+            // Only the flusher raises it, so that a look tells.
+            if slot.has(slot::COOLING) {
+                slot.lower(slot::COOLING);
+            }
             return Rest::Active;
         }
         if slot.has(slot::IDLE) && slot.has(slot::COOLING) {

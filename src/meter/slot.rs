@@ -27,6 +27,9 @@ pub(crate) const WATCHED: u32 = 1 << 8;
 /// The attempt ended while its code ran on.
 pub(crate) const ABANDONED: u32 = 1 << 9;
 
+/// There is more to its task than one attempt and a value: it has options, or was tried before.
+pub(crate) const SPECIAL: u32 = 1 << 10;
+
 /// No value: a NaN, which no reporter can store.
 const NONE: u64 = f64::NAN.to_bits();
 
@@ -108,12 +111,26 @@ impl Slot {
     /// The progress reported so far; none before the first report. What is no number in JSON is no progress.
     /// `beside` is what was added to a count beside its steps.
     pub(crate) fn progress(&self, beside: f64) -> Option<f64> {
-        let progress = if self.has(COUNTED) {
-            self.count.load(Ordering::Relaxed) as f64 + beside
+        let flags = self.flags.load(Ordering::Acquire);
+        let beside = if flags & COUNTED != 0 { beside } else { 0.0 };
+        let progress = self.value(flags) + beside;
+        progress.is_finite().then_some(progress)
+    }
+
+    /// The progress of a slot without details, if the rest is plain as well. NaN or infinite if there is none.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<f64> {
+        let flags = self.flags.load(Ordering::Acquire);
+        (flags & (DETAILED | SPECIAL) == 0).then(|| self.value(flags))
+    }
+
+    #[inline]
+    fn value(&self, flags: u32) -> f64 {
+        if flags & COUNTED != 0 {
+            self.count.load(Ordering::Relaxed) as f64
         } else {
             f64::from_bits(self.value.load(Ordering::Relaxed))
-        };
-        progress.is_finite().then_some(progress)
+        }
     }
 
     #[inline]

@@ -82,6 +82,9 @@ impl Ledger {
         let (slot_id, slot) = self.meter.attach(id.raw());
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.slot = Some(slot_id);
+            if entry.attempt > 1 || entry.options().is_some() {
+                slot.set_special();
+            }
             if let Some(unit) = entry.options().and_then(|options| options.unit.clone()) {
                 slot.preset_unit(unit);
             }
@@ -186,7 +189,7 @@ impl Ledger {
         effects: &mut Effects,
     ) {
         self.end_attempt(at, id, effects);
-        self.show(at, id, 0, Default::default());
+        self.show(at, id, Default::default());
         self.latest.clear(id);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.attempt += 1;

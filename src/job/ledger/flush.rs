@@ -1,8 +1,9 @@
 //! The flush at a window's close: reads the marked slots and publishes what has changed.
 
 use super::state::Ledger;
+use super::sums::Share;
 use crate::base::Timer;
-use crate::bus::{Shown, Update};
+use crate::bus::{Update, When};
 use crate::job::effects::Effects;
 use crate::meter::{Rest, Visit};
 use crate::model::TaskId;
@@ -14,32 +15,48 @@ impl Ledger {
             return;
         }
         let at = self.now();
-        let (stamp, after) = (self.stamp + 1, self.history.last_seq());
-        let mut rest = Rest::Nothing;
+        let when = When { stamp: self.stamp + 1, after: self.history.last_seq(), at };
+        let (mut rest, mut any) = (Rest::Nothing, false);
+        let read = self.notices.has_readers();
+        self.updates = self.notices.reuse();
         let Ledger { meter, latest, tasks, updates, sums, .. } = self;
         meter.sweep(|page, index| {
             let visit = Visit::new(page, index);
             let task = TaskId::new(visit.task());
-            let Some(entry) = tasks.get(task) else { return false };
-            let told = latest.reading(task);
-            let reading = visit.read();
-            let changed = reading.is_news(&told);
-            if changed {
-                sums.remove(super::sums::Share::of(entry, &told));
-                sums.add(super::sums::Share::of(entry, &reading));
-                sums.note_unit(reading.detail.as_ref().and_then(|detail| detail.unit.as_ref()));
-                let attempt = entry.attempt;
-                latest.set(task, Shown { reading: reading.clone(), stamp, attempt, after, at });
-                updates.push(Update { task, attempt, reading });
-            }
+            let changed = if let Some(value) = visit.plain() {
+                // Of a million tasks most are like this, and none of them counts for the sums before it ends.
+                let news = latest.set_plain(task, value, when);
+                if news && read {
+                    updates.push_plain(task, value);
+                }
+                news
+            } else {
+                let Some(entry) = tasks.get(task) else { return false };
+                let (told, reading) = (latest.reading(task), visit.read());
+                let news = reading.is_news(&told);
+                if news {
+                    sums.remove(Share::of(entry, &told));
+                    sums.add(Share::of(entry, &reading));
+                    sums.note_unit(reading.detail.as_ref().and_then(|detail| detail.unit.as_ref()));
+                    latest.set(task, reading.clone(), when);
+                    if read {
+                        updates.push(Update { task, attempt: entry.attempt, reading });
+                    }
+                }
+                news
+            };
+            any |= changed;
             let left = visit.leave(changed);
             rest = rest.max(left);
             left != Rest::Nothing
         });
-        if !self.updates.is_empty() {
-            self.stamp = stamp;
+        if any {
+            self.stamp = when.stamp;
         }
         self.publish_window(at, effects);
+        if rest == Rest::Nothing {
+            self.notices.rest();
+        }
         self.signal.closed(rung, rest);
     }
 }

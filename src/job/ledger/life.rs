@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::state::{Ended, Ledger};
 use super::sums::Share;
 use super::table::{Adder, Runner, TaskEntry};
-use crate::bus::{Batch, Change, Closed, Update, mask};
+use crate::bus::{Batch, Change, Closed, Update, When, mask};
 use crate::job::effects::Effects;
 use crate::job::scheduler::Scheduler;
 use crate::job::task::TaskOptions;
@@ -267,7 +267,7 @@ impl Ledger {
     fn take_last_updates(&mut self) -> Vec<(u64, Update)> {
         let mut ended = std::mem::take(&mut self.last_updates);
         if !ended.is_empty() {
-            let mut told: HashSet<TaskId> = self.updates.iter().map(|update| update.task).collect();
+            let mut told: HashSet<TaskId> = self.updates.tasks().collect();
             let present = |update: &Update| {
                 // One that has gone has ended for good.
                 self.tasks.get(update.task).is_none_or(|entry| entry.attempt == update.attempt)
@@ -291,13 +291,10 @@ impl Ledger {
         if self.updates.is_empty() {
             self.stamp += 1;
         }
-        self.notices.publish(Batch {
-            stamp: self.stamp,
-            at,
-            after: self.history.last_seq(),
-            updates: self.updates.drain(..).collect(),
-            window: Some(Arc::new(Closed { ended, progress: self.progress() })),
-        });
+        let when = When { stamp: self.stamp, after: self.history.last_seq(), at };
+        let (updates, progress) = (std::mem::take(&mut self.updates), self.progress());
+        let window = Some(Closed { ended, progress });
+        self.notices.publish(Batch { when, updates, window });
         self.wakers.take(mask::PROGRESS | mask::WINDOW, &mut effects.wakes);
     }
 }

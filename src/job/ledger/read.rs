@@ -234,8 +234,14 @@ impl Ledger {
         Parked::Waiting
     }
 
-    pub(crate) fn shown(&self, id: TaskId) -> Option<Shown> {
-        self.latest.get(id).cloned()
+    pub(crate) fn shown(&self, id: TaskId) -> Option<(u32, Shown)> {
+        self.latest.get(id).map(|shown| (self.attempt_of(id), shown))
+    }
+
+    /// The attempt of a task that may have gone.
+    fn attempt_of(&self, id: TaskId) -> u32 {
+        let there = self.tasks.get(id).map(|entry| entry.attempt);
+        there.or_else(|| self.retired.get(&id).copied()).unwrap_or(1)
     }
 
     pub(crate) fn table(&mut self, newer_than: u64, with_ended: bool) -> Table {
@@ -244,7 +250,7 @@ impl Ledger {
             with_ended || !self.entry(id).is_none_or(ended)
         };
         let newer = self.latest.newer(newer_than).filter(|(id, _)| wanted(*id));
-        let shown = newer.map(|(id, shown)| (id, shown.clone())).collect();
+        let shown = newer.map(|(id, shown)| (id, self.attempt_of(id), shown)).collect();
         Table {
             shown,
             stamp: self.stamp,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::sums::{Share, Sums};
 use super::table::{TaskEntry, TaskTable};
 use crate::base::{Clock, Timer, Wakers};
-use crate::bus::{Batch, Change, History, Latest, Notices, Record, Shown, Update, mask};
+use crate::bus::{Batch, Change, History, Latest, Notices, Record, Update, Updates, When, mask};
 use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
@@ -72,8 +72,8 @@ pub(crate) struct Ledger {
     pub(super) positions: Vec<Weak<AtomicU64>>,
     /// Up to which publication each reader of progress alone was told.
     pub(super) stamps: Vec<Weak<AtomicU64>>,
-    /// Tasks whose progress is yet to be forgotten.
-    pub(super) retired: Vec<TaskId>,
+    /// Tasks whose progress is yet to be forgotten, with their last attempts.
+    pub(super) retired: HashMap<TaskId, u32>,
     pub(super) ends_since_trim: u32,
 
     pub(super) signal: Arc<Signal>,
@@ -83,8 +83,8 @@ pub(crate) struct Ledger {
     pub(super) notices: Notices,
     /// How many publications there were.
     pub(super) stamp: u64,
-    /// A flush's updates, kept for its allocation.
-    pub(super) updates: Vec<Update>,
+    /// What the flush that is under way tells.
+    pub(super) updates: Updates,
     /// Last updates of tasks that have ended since the last window.
     pub(super) last_updates: Vec<(u64, Update)>,
     /// Counts have changed since the last window.
@@ -136,7 +136,7 @@ impl Ledger {
             last_at: created_at,
             positions: Vec::new(),
             stamps: Vec::new(),
-            retired: Vec::new(),
+            retired: HashMap::new(),
             ends_since_trim: 0,
             meter: Meter::new(signal.clone()),
             signal,
@@ -144,7 +144,7 @@ impl Ledger {
             sums: Sums::default(),
             notices: Notices::default(),
             stamp: 0,
-            updates: Vec::new(),
+            updates: Updates::default(),
             last_updates: Vec::new(),
             recount: false,
             wakers: Wakers::default(),
@@ -233,19 +233,19 @@ impl Ledger {
         let told = self.latest.reading(id);
         if reading.is_news(&told) {
             self.stamp += 1;
-            self.show(at, id, attempt, reading.clone());
+            self.show(at, id, reading.clone());
             self.publish_last(at, Update { task: id, attempt, reading }, effects);
         }
     }
 
     /// Notes what a task is told to be at, as of the present stamp (B2).
-    pub(super) fn show(&mut self, at: u64, id: TaskId, attempt: u32, reading: Reading) {
+    pub(super) fn show(&mut self, at: u64, id: TaskId, reading: Reading) {
         let Some(entry) = self.tasks.get(id) else { return };
         self.sums.remove(Share::of(entry, &self.latest.reading(id)));
         self.sums.add(Share::of(entry, &reading));
         self.sums.note_unit(reading.detail.as_ref().and_then(|detail| detail.unit.as_ref()));
         let (stamp, after) = (self.stamp, self.history.last_seq());
-        self.latest.set(id, Shown { reading, stamp, attempt, after, at });
+        self.latest.set(id, reading, When { stamp, after, at });
     }
 
     fn publish_last(&mut self, at: u64, update: Update, effects: &mut Effects) {
@@ -253,13 +253,10 @@ impl Ledger {
             return;
         }
         self.last_updates.push((self.stamp, update.clone()));
-        self.notices.publish(Batch {
-            stamp: self.stamp,
-            at,
-            after: self.history.last_seq(),
-            updates: Arc::new([update]),
-            window: None,
-        });
+        let when = When { stamp: self.stamp, after: self.history.last_seq(), at };
+        let mut updates = Updates::default();
+        updates.push(update);
+        self.notices.publish(Batch { when, updates, window: None });
         self.wakers.take(mask::PROGRESS, &mut effects.wakes);
     }
 

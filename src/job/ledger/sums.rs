@@ -1,6 +1,6 @@
 //! A job's progress as running sums over its tasks, so that a window costs by what has changed.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::table::TaskEntry;
 use crate::meter::Reading;
@@ -34,6 +34,12 @@ impl Share {
         }
         Share { weight, done: weight * share, value: value.unwrap_or(0.0), total }
     }
+}
+
+/// The unit of a job that has no other.
+fn tasks() -> Arc<str> {
+    static TASKS: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("tasks"));
+    TASKS.clone()
 }
 
 #[derive(Default)]
@@ -93,7 +99,7 @@ impl Sums {
                 let all_known = self.without_total == 0 && expected == Some(added);
                 (self.value, all_known.then_some(self.total), unit.clone())
             }
-            _ => (ended as f64, expected.map(|n| n as f64), Arc::from("tasks")),
+            _ => (ended as f64, expected.map(|n| n as f64), tasks()),
         };
         JobProgress { fraction, value, total, unit, counts, expected }
     }

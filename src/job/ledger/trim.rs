@@ -53,8 +53,8 @@ impl Ledger {
 
     /// All have passed the end of a task. What it holds goes, unless its handle may ask for it.
     fn retire(&mut self, id: TaskId, effects: &mut Effects) {
-        self.retired.push(id);
         let Some(entry) = self.tasks.get_mut(id) else { return };
+        self.retired.insert(id, entry.attempt);
         entry.retired = true;
         if !entry.handled {
             entry.name = Default::default();
@@ -66,8 +66,8 @@ impl Ledger {
     fn clear_progress(&mut self) {
         let told = least(&mut self.stamps).unwrap_or(u64::MAX);
         let latest = &mut self.latest;
-        self.retired.retain(|id| {
-            let untold = latest.get(*id).is_some_and(|shown| shown.stamp > told);
+        self.retired.retain(|id, _| {
+            let untold = latest.stamp(*id) > told;
             if !untold {
                 latest.clear(*id);
             }
