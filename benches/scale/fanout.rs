@@ -96,7 +96,7 @@ fn compare<const ONE: bool>(readers: usize) -> Vec<Case<'static>> {
             two(names, 2, move || two_threads(channel, readers, events))
         }
     }
-    let (rounds, fewer) = if readers < 1_000 { (5, EVENTS) } else { (2, FEWER) };
+    let (rounds, fewer) = if readers < 1_000 { (5, EVENTS) } else { (3, FEWER) };
     let mut cases = Vec::new();
     cases.extend(pair::<ONE>("tokio broadcast", TokioBroadcast, readers, EVENTS));
     cases.extend(pair::<ONE>("task_state_changed", STATES, readers, EVENTS));

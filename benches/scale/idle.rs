@@ -14,7 +14,7 @@ use crate::report::{Line, Report};
 const JOBS: usize = 100_000;
 const WATCHED: Duration = Duration::from_secs(10);
 
-const SETTLED: Duration = Duration::from_millis(50);
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// What all threads of this process have used by now.
 #[derive(Default)]
@@ -41,7 +41,11 @@ impl Used {
 
     /// What is used while this thread sleeps; its own waking up is in it.
     fn while_asleep() -> Option<Used> {
-        // A thread's time is brought up to date when it is put to sleep, else every few milliseconds only.
+        // What a busy thread has used is charged to it late, and partly while it sleeps.
+        for _ in 0..2 {
+            std::thread::sleep(SETTLED);
+            Used::now()?;
+        }
         std::thread::sleep(SETTLED);
         let before = Used::now()?;
         std::thread::sleep(WATCHED);

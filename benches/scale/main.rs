@@ -5,7 +5,7 @@
 //! cargo bench --bench scale [-- [--json] [windows] [memory] [running] [idle] [fanout] [latency]]
 //! ```
 //!
-//! Without a topic, all of them run, which takes some four minutes and 3 GB.
+//! Without a topic, all of them run, which takes some four minutes.
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures time")]
 #![allow(clippy::unwrap_used, reason = "what unwraps none is a bench that is wrong")]
