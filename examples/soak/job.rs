@@ -114,7 +114,7 @@ impl Run {
 
     fn subscribe_late(&mut self, when: &str) {
         let job = self.job.clone();
-        let from = if self.all { From::First } else { From::Later };
+        let from = if self.all { From::First } else { From::Retained };
         let ways = [0; 5].map(|_| Way::any(&mut self.random));
         let kind = |kind| format!("{kind} {when}");
         self.reader(ways[0], &kind("events"), from, job.events(), true);
@@ -125,11 +125,8 @@ impl Run {
         let stream = job.progress_windows();
         self.reader(ways[3], &kind("progress_windows"), from, stream, self.all);
         let (snapshot, stream) = job.snapshot_and_events();
-        let later = From::Later;
-        self.reader(ways[4], &kind("snapshot_and_events"), later, stream, false);
-        if snapshot.seq > job.last_seq() {
-            self.wrong("a snapshot from the future");
-        }
+        let after = From::After(snapshot.seq);
+        self.reader(ways[4], &kind("snapshot_and_events"), after, stream, false);
     }
 
     /// Adds tasks of all kinds, with cancellations and late readers in between, and closes the job.

@@ -63,8 +63,10 @@ readable! {
 pub(crate) enum From {
     /// With the first event: it must have seen all.
     First,
-    /// With the first one that was retained, or the first one after a moment.
-    Later,
+    /// With the first one after this one.
+    After(u64),
+    /// With the first one that was retained.
+    Retained,
 }
 
 pub(crate) struct Seen {
@@ -94,7 +96,7 @@ impl Seen {
             from,
             reads: E::READS,
             all: E::READS.len() == KINDS,
-            last_seq: 0,
+            last_seq: if let From::After(seq) = from { seq } else { 0 },
             at: SystemTime::UNIX_EPOCH,
             kinds: Default::default(),
             told: HashMap::new(),
@@ -110,6 +112,11 @@ impl Seen {
         event.see(self);
     }
 
+    /// Nothing says yet where it began.
+    fn is_new(&self) -> bool {
+        self.from == From::Retained && self.last_seq == 0
+    }
+
     fn wrong(&self, what: &str) {
         self.world.wrong(format!("{}: {what}", self.name));
     }
@@ -119,9 +126,7 @@ impl Seen {
             self.wrong(&format!("after the job's completion: {event:?}"));
         }
         if let Some(seq) = event.seq() {
-            let gap = self.all
-                && seq != self.last_seq + 1
-                && !(self.from == From::Later && self.last_seq == 0);
+            let gap = self.all && seq != self.last_seq + 1 && !self.is_new();
             if gap || seq <= self.last_seq {
                 self.wrong(&format!("{event:?} comes after the event {}", self.last_seq));
             }
@@ -132,7 +137,7 @@ impl Seen {
         }
         let kind = match &event {
             Event::TaskProgressUpdated(update) => {
-                if self.all && update.after > self.last_seq {
+                if self.all && update.after > self.last_seq && !self.is_new() {
                     self.wrong(&format!("before the event that it came after: {update:?}"));
                 }
                 return self.told(update);
