@@ -27,7 +27,7 @@ use tasks::Crew;
 use tools::{World, lock, memory, pause, threads};
 
 /// How many jobs there are at a time.
-const JOBS: usize = 4;
+const JOBS: usize = 8;
 
 /// No job takes that long unless something hangs.
 const HANGS: Duration = Duration::from_secs(240);
@@ -143,7 +143,7 @@ fn still_going(world: &World, last: (u64, Instant)) -> Result<(u64, Instant), St
 /// waits.
 fn leaked(time: Duration) -> Result<(), String> {
     let of_pool = |name: &String| name == "milepost-worker";
-    let is_left = |name: &String| name != "soak" && name != "milepost-ticker";
+    let is_left = |name: &String| name != "milepost-ticker";
     let patience = if time < Duration::from_secs(30) { 5 } else { 15 };
     let begin = Instant::now();
     loop {

@@ -130,9 +130,11 @@ pub(crate) fn memory() -> Option<u64> {
     Some(statm.split(' ').nth(1)?.parse::<u64>().ok()? * 4096)
 }
 
-/// The names of the process's threads, where the system tells.
+/// The names of the process's threads but the first, where the system tells.
 pub(crate) fn threads() -> Vec<String> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let first = std::process::id().to_string();
+    let other = |task: &std::fs::DirEntry| task.file_name().to_str() != Some(&first);
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
-    tasks.flatten().filter_map(name).map(|name| name.trim().to_owned()).collect()
+    tasks.flatten().filter(other).filter_map(name).map(|name| name.trim().to_owned()).collect()
 }
