@@ -1,9 +1,9 @@
 //! The log of lifecycle events: append-only, in chunks, read by position without a lock (B1). Knows no reader.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::record::Record;
-use crate::base::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::base::sync::{AtomicU64, AtomicUsize, OnceLock, Ordering};
 
 const SMALLEST: usize = 4;
 const LARGEST: usize = 512;
