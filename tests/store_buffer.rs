@@ -39,6 +39,8 @@ struct Protocol {
     axiom: Axiom,
     /// A full fence between the writer's store and its load.
     writer_fence: bool,
+    /// The compiler has moved the load before the store, which the code forbids it (M2).
+    load_first: bool,
     /// The flag is cleared by a read-modify-write; else by a store that is buffered.
     clear_is_rmw: bool,
     /// The end of the attempt reads the slot (M5); none: the attempt doesn't end.
@@ -50,6 +52,7 @@ const AS_CODED: Protocol = Protocol {
     leave: Leave::ReadOnceMore,
     axiom: Axiom::SinceFlush,
     writer_fence: false,
+    load_first: false,
     clear_is_rmw: true,
     end_reads: None,
 };
@@ -62,6 +65,10 @@ const FENCED: Protocol =
 enum Writer {
     Store,
     Load,
+    /// The load went first, and saw this.
+    StoreLast {
+        active: bool,
+    },
     Raise,
     Mark,
     Open,
@@ -234,6 +241,15 @@ impl State {
         let last = if n == 0 && protocol.end_reads.is_some() { Writer::End } else { Writer::Done };
         let after_report = if core.reports_left > 1 { Writer::Store } else { last };
         match core.at {
+            Writer::Store if protocol.load_first => {
+                core.at = Writer::StoreLast { active: self.active };
+                return Some(next);
+            }
+            Writer::StoreLast { active } => {
+                core.buffer.push_back(Buffered { value: core.next, due: false });
+                core.next += 1;
+                core.at = if active { after_report } else { Writer::Raise };
+            }
             Writer::Store => {
                 core.buffer.push_back(Buffered { value: core.next, due: false });
                 core.next += 1;
@@ -428,6 +444,12 @@ fn without_the_second_look_it_is_lost() {
 #[test]
 fn a_second_look_right_after_the_first_loses() {
     loses(Protocol { axiom: Axiom::SinceOpened, ..AS_CODED });
+}
+
+/// One who is stopped between the two for as long as it takes stores what nobody looks for.
+#[test]
+fn a_load_before_the_store_loses() {
+    loses(Protocol { load_first: true, ..AS_CODED });
 }
 
 #[test]

@@ -68,7 +68,8 @@ impl Model {
         mutate(Mutant::None);
         checked.map(|()| EXECUTIONS.get()).map_err(|payload| {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+            text.unwrap_or_default().lines().collect::<Vec<_>>().join(", ")
         })
     }
 }
@@ -118,8 +119,18 @@ thread_local! {
 }
 
 pub(crate) fn run(topics: &[&[Model]]) -> ExitCode {
-    let (flags, names): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
+    let (mut flags, mut names) = (Vec::new(), Vec::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            // What follows is for the usual tests.
+            "--test-threads" | "--skip" | "--color" | "--format" | "--logfile" | "-Z" => {
+                drop(arguments.next());
+            }
+            flag if flag.starts_with('-') => flags.push(argument),
+            _ => names.push(argument),
+        }
+    }
     let picked = |model: &&Model| {
         names.is_empty() || names.iter().any(|name| model.name.contains(name.as_str()))
     };

@@ -15,6 +15,7 @@ mod base;
 mod bus;
 mod canceling;
 mod checker;
+mod counting;
 mod fences;
 mod history;
 mod ledger;
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
         terminal::MODELS,
         arming::MODELS,
         canceling::MODELS,
+        counting::MODELS,
         history::MODELS,
         fences::MODELS,
     ])
