@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use indicatif::style::TemplateError;
 use indicatif::{
@@ -401,7 +401,7 @@ fn leave_margin() {
 
 /// Without a terminal: a line every few seconds. Windows come with a time, so that no clock is needed.
 fn show_lines(mut windows: EventStream<ProgressWindow>) {
-    let mut last: Option<SystemTime> = None;
+    let mut last: Option<milepost::Timestamp> = None;
     while let Some(window) = windows.blocking_next() {
         let due = *last.get_or_insert(window.at) + LINE_EVERY;
         if window.at < due {

@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use milepost::{
     Clock, Event, Job, JobState, ManualClock, NewTask, Retry, Scheduler, TaskError, TaskId,
@@ -23,8 +23,8 @@ const fn ms(n: u64) -> Duration {
 }
 
 /// What a manual clock shows after `n` milliseconds.
-fn at(n: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_880_000) + ms(n)
+fn at(n: u64) -> milepost::Timestamp {
+    milepost::Timestamp::from_micros(0) + Duration::from_secs(1_577_880_000) + ms(n)
 }
 
 /// Runs each task where it becomes ready.
@@ -206,7 +206,7 @@ fn g13_at_never_decreases_in_seq() {
     }
     let job = job.close();
     let mut events = job.events();
-    let (mut seq, mut last) = (0, SystemTime::UNIX_EPOCH);
+    let (mut seq, mut last) = (0, milepost::Timestamp::from_micros(0));
     while let Some(event) = events.blocking_next() {
         if let Some(next) = event.seq() {
             assert_eq!(next, seq + 1);

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use common::{Inline, WINDOW, drain, job, jsons, ms, rest, running};
 use milepost::{
@@ -322,7 +322,7 @@ fn json_of_times_has_microseconds_and_is_utc() {
         let line = json!({"job": id, "task": 0, "name": "n", "seq": 1, "at": at});
         serde_json::from_value::<milepost::TaskAdded>(line).map(|added| added.at)
     };
-    let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_880_000);
+    let noon = milepost::Timestamp::from_micros(0) + Duration::from_secs(1_577_880_000);
     assert_eq!(at("2020-01-01T12:00:00Z").unwrap(), noon);
     assert_eq!(at("2020-01-01T12:00:00.5Z").unwrap(), noon + ms(500));
     assert!(at("yesterday").is_err());

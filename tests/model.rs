@@ -10,7 +10,6 @@
 mod common;
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::SystemTime;
 
 use common::{at, drain, ms};
 use milepost::{
@@ -203,7 +202,7 @@ struct Told {
     attempt: u32,
     reading: Reading,
     /// When, and after which event; unknown if nobody watches.
-    place: Option<(SystemTime, u64)>,
+    place: Option<(milepost::Timestamp, u64)>,
 }
 
 struct Task {
@@ -585,7 +584,7 @@ struct Reader {
     known: HashMap<usize, (usize, u32, Reading)>,
     /// By task: what it was told last.
     told: HashMap<usize, (u32, Reading)>,
-    last_window: Option<SystemTime>,
+    last_window: Option<milepost::Timestamp>,
 }
 
 fn reading_of(told: &TaskProgressUpdated) -> Reading {
@@ -671,7 +670,7 @@ impl Reader {
     fn check_told(
         &mut self,
         told: &TaskProgressUpdated,
-        place: Option<(SystemTime, u64)>,
+        place: Option<(milepost::Timestamp, u64)>,
         model: &Model,
     ) {
         let (task, attempt, reading) = (told.task.index(), told.attempt, reading_of(told));
@@ -1056,7 +1055,7 @@ impl World {
                 entry.told = news.reading;
                 entry.dirty_since = None;
             }
-            let time = told.at.duration_since(at(0)).unwrap().as_millis() as u64;
+            let time = told.at.duration_since(at(0)).as_millis() as u64;
             let last = self.last_close.replace(time);
             let apart = last.is_none_or(|last| time == last || time >= last + WINDOW);
             assert!(apart, "windows closed at {last:?} and at {time}");

@@ -210,41 +210,6 @@ fn on_completed_is_called_once_whenever_it_is_registered() {
     });
 }
 
-#[test]
-fn on_completed_may_be_asked_for_by_thousands_of_tasks() {
-    // The watchdog is the test: callbacks that each look at all events and all others take hours.
-    within(|| {
-        let job = open("many");
-        let calls = Arc::new(AtomicUsize::new(0));
-        for n in 0..3_000 {
-            let task = job.add_blocking(n.to_string(), |_cx| Ok(())).unwrap();
-            let calls = calls.clone();
-            task.on_completed(move |_task| {
-                calls.fetch_add(1, Ordering::SeqCst);
-            });
-        }
-        job.submit(&Inline).unwrap();
-        job.close().wait_until_done().blocking().unwrap();
-        assert_eq!(calls.load(Ordering::SeqCst), 3_000);
-    });
-}
-
-#[test]
-fn on_completed_is_called_though_the_history_of_the_task_was_freed() {
-    within(|| {
-        let job = Job::builder("unread").history(History::Unread).open().unwrap();
-        let task = job.add_blocking("held", |_cx| Ok(1)).unwrap();
-        job.submit(&Inline).unwrap();
-        for n in 0..3_000 {
-            running(&job, "passing").complete(n).unwrap();
-        }
-        let (send, told) = mpsc::channel();
-        task.on_completed(move |task| send.send((task.task.index(), task.state)).unwrap());
-        job.close().wait_until_done().blocking().unwrap();
-        assert_eq!(told.try_recv(), Ok((0, TaskState::Completed)));
-    });
-}
-
 // Streams of outputs.
 
 #[test]

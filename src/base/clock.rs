@@ -82,7 +82,7 @@ impl Clock {
             Time::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             Time::Manual { passed, .. } => MANUAL_ORIGIN + *passed.lock(),
         };
-        u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX)
+        since_1970.as_secs().saturating_mul(1_000_000) + u64::from(since_1970.subsec_micros())
     }
 
     /// The moment `delay` from now; none if no clock reaches it.

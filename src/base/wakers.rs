@@ -13,14 +13,21 @@ use super::contain;
 /// How many wakers a thread calls itself; the ticker calls the others.
 const OWN_WAKES: usize = 16;
 
+/// As many as there are in most cases: a critical section that wakes no one should carry little around.
+const FEW: usize = 2;
+
 /// Wakers on their way out of a critical section; call [`wake`](Wakes::wake) after it.
 #[must_use = "taken wakers must be woken"]
 #[derive(Default)]
-pub(crate) struct Wakes(SmallVec<[Waker; OWN_WAKES]>);
+pub(crate) struct Wakes(SmallVec<[Waker; FEW]>);
 
 impl Wakes {
     pub(crate) fn push(&mut self, waker: Waker) {
         self.0.push(waker);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Calls the wakers, the first few here and the others on the ticker's thread; all of them here if the clock is
@@ -87,7 +94,14 @@ impl Wakers {
     }
 
     /// Takes out the wakers that wait for any of `mask`.
+    #[inline]
     pub(crate) fn take(&mut self, mask: u16, wakes: &mut Wakes) {
+        if !self.waiting.is_empty() {
+            self.take_some(mask, wakes);
+        }
+    }
+
+    fn take_some(&mut self, mask: u16, wakes: &mut Wakes) {
         let mut at = 0;
         while at < self.waiting.len() {
             if self.waiting[at].mask & mask != 0 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::record::Record;
+use super::record::{Packed, Record};
 use crate::base::sync::{AtomicU64, AtomicUsize, OnceLock, Ordering};
 
 const SMALLEST: usize = 4;
@@ -67,7 +67,7 @@ impl History {
 
     #[inline]
     fn put(&mut self, at: usize, record: Record) -> u64 {
-        let [who, what] = record.pack(self.tail.origin);
+        let Packed { who, what, .. } = record.pack(self.tail.origin);
         self.tail.records[at][0].store(who, Ordering::Relaxed);
         self.tail.records[at][1].store(what, Ordering::Relaxed);
         self.tail.len.store(at + 1, Ordering::Release);
@@ -115,7 +115,7 @@ impl History {
             chunk = next;
         }
         let at = (wanted - chunk.first) as usize;
-        Cursor { chunk, at }
+        Cursor { chunk, at, there: 0 }
     }
 }
 
@@ -124,22 +124,60 @@ impl History {
 pub(crate) struct Cursor {
     chunk: Arc<Chunk>,
     at: usize,
+    /// How many records of the chunk were there when it was looked last.
+    there: usize,
 }
 
 impl Cursor {
     /// The next record with its seq, if there is one.
-    #[inline]
-    pub(crate) fn peek(&mut self) -> Option<(u64, Record)> {
-        while self.at >= self.chunk.len.load(Ordering::Acquire) {
-            if self.at < self.chunk.records.len() {
-                return None;
-            }
-            self.chunk = self.chunk.next.get()?.clone();
-            self.at = 0;
+    pub(crate) fn peek(&mut self) -> Option<(u64, Packed)> {
+        if self.at >= self.there && !self.look() {
+            return None;
         }
         let [who, what] = &self.chunk.records[self.at];
-        let packed = [who.load(Ordering::Relaxed), what.load(Ordering::Relaxed)];
-        Some((self.seq() + 1, Record::unpack(packed, self.chunk.origin)))
+        let [who, what] = [who.load(Ordering::Relaxed), what.load(Ordering::Relaxed)];
+        Some((self.seq() + 1, Packed { who, what, origin: self.chunk.origin }))
+    }
+
+    /// Passes the next record of a kind in `mask` (see [`super::mask`]), and those before it. Returns it with its seq, if
+    /// there is one.
+    #[inline]
+    pub(crate) fn next_of(&mut self, mask: u16) -> Option<(u64, Packed)> {
+        loop {
+            let there = self.chunk.records.get(..self.there).unwrap_or_default();
+            let mut at = self.at;
+            while let Some([who, what]) = there.get(at) {
+                at += 1;
+                let packed = Packed {
+                    who: who.load(Ordering::Relaxed),
+                    what: what.load(Ordering::Relaxed),
+                    origin: self.chunk.origin,
+                };
+                if mask >> packed.kind() & 1 != 0 {
+                    self.at = at;
+                    return Some((self.seq(), packed));
+                }
+            }
+            self.at = at;
+            if !self.look() {
+                return None;
+            }
+        }
+    }
+
+    /// Looks for more records after those that were there. False if there are none.
+    #[cold]
+    fn look(&mut self) -> bool {
+        while self.at >= self.chunk.len.load(Ordering::Acquire) {
+            if self.at < self.chunk.records.len() {
+                return false;
+            }
+            let Some(next) = self.chunk.next.get().cloned() else { return false };
+            self.chunk = next;
+            self.at = 0;
+        }
+        self.there = self.chunk.len.load(Ordering::Acquire);
+        true
     }
 
     /// Passes the record that [`peek`](Cursor::peek) has shown.
@@ -167,8 +205,8 @@ mod tests {
 
     fn read(cursor: &mut Cursor) -> Vec<u64> {
         std::iter::from_fn(|| {
-            let (seq, record) = cursor.peek()?;
-            assert_eq!(record, added(seq as u32));
+            let (seq, packed) = cursor.peek()?;
+            assert_eq!(packed.unpack(), added(seq as u32));
             cursor.pass();
             assert_eq!(cursor.seq(), seq);
             Some(seq)

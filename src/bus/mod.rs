@@ -26,5 +26,4 @@ pub(crate) use latest::{Latest, Shown};
 pub(crate) use notice::{Batch, Closed, Notices, Update};
 pub(crate) use reader::{Opened, Parked, Source, Start, Table, mask};
 pub(crate) use record::{Change, Record};
-pub(crate) use stream::time;
 pub use stream::{EventStream, StreamEvent, StreamTimeout};

@@ -11,12 +11,12 @@ use async_broadcast::{Receiver, TryRecvError};
 use super::history::Cursor;
 use super::latest::Shown;
 use super::notice::{Batch, Update};
-use super::record::{Change, Record};
+use super::record::{Change, Packed, Record};
 use crate::base::WakerKey;
 use crate::meter::Reading;
 use crate::model::{Cause, Event, EventKind, JobId, JobProgress, TaskId};
 
-/// What a reader waits for, as bits.
+/// What a reader waits for, as bits. Those of lifecycle events are in the order of the codes of packed records.
 pub(crate) mod mask {
     use super::EventKind;
 
@@ -113,7 +113,7 @@ pub(crate) trait Source: Send + Sync {
 
 /// What a reader reads.
 pub(crate) enum Item {
-    Record(u64, Record),
+    Record(u64, Packed),
     Progress(Told),
     Window(Box<WindowItem>),
 }
@@ -149,6 +149,7 @@ impl Told {
 
 pub(crate) struct Reader {
     source: Arc<dyn Source>,
+    job: JobId,
     mask: u16,
     key: WakerKey,
     cursor: Option<Cursor>,
@@ -157,7 +158,9 @@ pub(crate) struct Reader {
     position: Option<Arc<AtomicU64>>,
     progress: Option<ProgressReader>,
     /// A record whose task's last progress goes first.
-    held: Option<(u64, Record)>,
+    held: Option<(u64, Packed)>,
+    /// It reads lifecycle events only, and history is kept whether it does or not.
+    alone: bool,
     ended: bool,
 }
 
@@ -192,6 +195,8 @@ impl Reader {
             ended: late.then_some((u64::MAX, seen)).into_iter().collect(),
         });
         Reader {
+            alone: progress.is_none() && position.is_none(),
+            job: source.id(),
             source,
             mask,
             key: WakerKey::default(),
@@ -209,8 +214,14 @@ impl Reader {
         *self = Reader::new(self.source.clone(), self.mask, start);
     }
 
-    pub(crate) fn source(&self) -> &Arc<dyn Source> {
-        &self.source
+    pub(crate) fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// The job that it reads.
+    #[inline]
+    pub(crate) fn job(&self) -> JobId {
+        self.job
     }
 
     pub(crate) fn is_ended(&self) -> bool {
@@ -219,14 +230,20 @@ impl Reader {
 
     /// The next item; without a context, pending means that there is nothing now.
     #[inline]
-    pub(crate) fn poll(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Item>> {
+    pub(crate) fn poll(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<Item>> {
+        match self.read() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => self.park(cx),
+        }
+    }
+
+    /// Waits for something to read, which there was none of.
+    #[cold]
+    fn park(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Option<Item>> {
         if self.ended {
             return Poll::Ready(None);
         }
         loop {
-            if let Some(item) = self.read() {
-                return Poll::Ready(Some(item));
-            }
             let waker = cx.as_deref_mut().map_or(Waker::noop(), |cx| cx.waker());
             let mut waker = Some(waker.clone());
             let (cursor, progress) = (&mut self.cursor, &mut self.progress);
@@ -236,7 +253,11 @@ impl Reader {
             };
             let mask = self.mask;
             match self.source.park(&mut self.key, mask, &mut waker, &mut nothing) {
-                Parked::Ready => {}
+                Parked::Ready => {
+                    if let Some(item) = self.read() {
+                        return Poll::Ready(Some(item));
+                    }
+                }
                 Parked::Waiting => return Poll::Pending,
                 Parked::Ended => {
                     self.ended = true;
@@ -247,8 +268,24 @@ impl Reader {
         }
     }
 
+    /// The next record of a kind in `mask` as it is, where that is all there is to do: no progress is to be told in its
+    /// place, and nobody wants to know how far it was read.
     #[inline]
+    pub(crate) fn next_packed(&mut self, mask: u16) -> Option<(u64, Packed)> {
+        let cursor = self.cursor.as_mut().filter(|_| self.alone)?;
+        loop {
+            let (seq, packed) = cursor.next_of(mask)?;
+            if seq > self.after {
+                return Some((seq, packed));
+            }
+        }
+    }
+
     fn read(&mut self) -> Option<Item> {
+        if self.alone {
+            let (seq, packed) = self.next_packed(self.mask)?;
+            return Some(Item::Record(seq, packed));
+        }
         loop {
             if let Some((seq, record)) = self.held.take() {
                 return Some(Item::Record(seq, record));
@@ -283,10 +320,10 @@ impl Reader {
                 cursor.pass();
             }
             let last = match &mut self.progress {
-                Some(progress) => progress.before_end(&*self.source, seq, &record),
+                Some(progress) => progress.before_end(&*self.source, seq, &record.unpack()),
                 None => None,
             };
-            let wanted = self.mask & mask::of(record.kind()) != 0 && seq > self.after;
+            let wanted = self.mask >> record.kind() & 1 != 0 && seq > self.after;
             match last {
                 Some(told) if seq > self.after => {
                     self.held = wanted.then_some((seq, record));

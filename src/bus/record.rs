@@ -36,10 +36,8 @@ impl Record {
         }
     }
 
-    /// Task and attempt in one word; kind, states, flags and the time since `origin` in the other. 48 bits of
-    /// microseconds are nine years; what is later is shown as that.
     #[inline]
-    pub(super) fn pack(self, origin: u64) -> [u64; 2] {
+    pub(super) fn pack(self, origin: u64) -> Packed {
         let (kind, task, attempt, from, to, observed) = match self.change {
             Change::Job { from, to } => (0, 0, 0, from as u8, to as u8, false),
             Change::Added { task } => (1, task.raw(), 0, 0, 0, false),
@@ -57,36 +55,93 @@ impl Record {
             | if self.caused { CAUSED } else { 0 }
             | if observed { OBSERVED } else { 0 };
         let at = self.at.saturating_sub(origin).min((1 << TIME_BITS) - 1);
-        [u64::from(task) | u64::from(attempt) << 32, at | bits << TIME_BITS]
+        Packed {
+            who: u64::from(task) | u64::from(attempt) << 32,
+            what: at | bits << TIME_BITS,
+            origin,
+        }
+    }
+}
+
+/// A record in two words: task and attempt; and kind, states, flags and the time since `origin`. 48 bits of
+/// microseconds are nine years; what is later is shown as that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packed {
+    pub(super) who: u64,
+    pub(super) what: u64,
+    pub(super) origin: u64,
+}
+
+impl Packed {
+    #[inline]
+    fn bits(self) -> u64 {
+        self.what >> TIME_BITS
+    }
+
+    /// The number of its kind: that of the kind's bit in a mask.
+    #[inline]
+    pub(super) fn kind(self) -> u32 {
+        self.bits() as u32 & 0xf
     }
 
     #[inline]
-    pub(super) fn unpack([who, what]: [u64; 2], origin: u64) -> Record {
-        let task = TaskId::new(who as u32);
-        let attempt = (who >> 32) as u32;
-        let bits = what >> TIME_BITS;
-        let from = (bits >> 4 & 0xf) as u8;
-        let to = (bits >> 8 & 0xf) as u8;
-        let change = match bits & 0xf {
-            0 => Change::Job { from: JobState::from_code(from), to: JobState::from_code(to) },
+    pub(super) fn at(self) -> u64 {
+        self.origin + (self.what & ((1 << TIME_BITS) - 1))
+    }
+
+    #[inline]
+    pub(super) fn task(self) -> TaskId {
+        TaskId::new(self.who as u32)
+    }
+
+    #[inline]
+    pub(super) fn attempt(self) -> u32 {
+        (self.who >> 32) as u32
+    }
+
+    /// The state before, of a change of a task's state.
+    #[inline]
+    pub(super) fn from(self) -> TaskState {
+        TaskState::from_code((self.bits() >> 4) as u8)
+    }
+
+    /// The state after, of a change of a task's state or its completion.
+    #[inline]
+    pub(super) fn to(self) -> TaskState {
+        TaskState::from_code((self.bits() >> 8) as u8)
+    }
+
+    #[inline]
+    pub(super) fn is_observed(self) -> bool {
+        self.bits() & OBSERVED != 0
+    }
+
+    #[inline]
+    pub(super) fn is_caused(self) -> bool {
+        self.bits() & CAUSED != 0
+    }
+
+    pub(crate) fn unpack(self) -> Record {
+        let (task, attempt) = (self.task(), self.attempt());
+        let job_state = |code: u64| JobState::from_code((code & 0xf) as u8);
+        let change = match self.kind() {
+            0 => Change::Job { from: job_state(self.bits() >> 4), to: job_state(self.bits() >> 8) },
             1 => Change::Added { task },
-            2 => Change::Task {
-                task,
-                attempt,
-                from: TaskState::from_code(from),
-                to: TaskState::from_code(to),
-                observed: bits & OBSERVED != 0,
-            },
-            3 => Change::Completed { task, attempt, state: TaskState::from_code(to) },
-            _ => Change::JobCompleted { state: JobState::from_code(to) },
+            2 => {
+                let (from, to, observed) = (self.from(), self.to(), self.is_observed());
+                Change::Task { task, attempt, from, to, observed }
+            }
+            3 => Change::Completed { task, attempt, state: self.to() },
+            _ => Change::JobCompleted { state: job_state(self.bits() >> 8) },
         };
-        Record { at: origin + (what & ((1 << TIME_BITS) - 1)), change, caused: bits & CAUSED != 0 }
+        Record { at: self.at(), change, caused: self.is_caused() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::mask;
 
     #[test]
     fn records_survive_packing() {
@@ -107,7 +162,9 @@ mod tests {
         for change in changes {
             for caused in [false, true] {
                 let record = Record { at: 1_234_567, change, caused };
-                assert_eq!(Record::unpack(record.pack(1_000_000), 1_000_000), record);
+                let packed = record.pack(1_000_000);
+                assert_eq!(packed.unpack(), record);
+                assert_eq!(1 << packed.kind(), mask::of(record.kind()));
             }
         }
     }

@@ -8,17 +8,16 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::Stream;
 use futures::stream::FusedStream;
 
 use super::reader::{Item, Opened, Reader, Source, Start, Told, mask};
-use super::record::Change;
 use crate::base::{Clock, block_on};
 use crate::model::{
     Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, TaskAdded, TaskCompleted,
-    TaskProgressUpdated, TaskStateChanged,
+    TaskProgressUpdated, TaskStateChanged, Timestamp,
 };
 
 /// A job's events of one kind, or all of them ([`Event`]), in the order in which they happened.
@@ -89,8 +88,12 @@ impl<E: StreamEvent> EventStream<E> {
 
     /// The next event if there is one now. `None` means that there is none yet, or that there will be no more:
     /// [`is_ended`](EventStream::is_ended) tells.
+    #[inline(never)]
     pub fn try_recv(&mut self) -> Option<E> {
-        match self.poll_event(None) {
+        if let Some((seq, packed)) = self.reader.next_packed(E::MASK) {
+            return Some(E::of(&self.reader, Item::Record(seq, packed)));
+        }
+        match self.poll_item(None) {
             Poll::Ready(event) => event,
             Poll::Pending => None,
         }
@@ -124,13 +127,22 @@ impl<E: StreamEvent> EventStream<E> {
 
     /// The job whose events these are.
     pub fn job(&self) -> JobId {
-        self.reader.source().id()
+        self.reader.job()
     }
 
-    #[inline]
+    // Inlined, the event would be copied once or twice on its way, which costs more than to make it.
+    #[inline(never)]
     pub(crate) fn poll_event(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<E>> {
+        if let Some((seq, packed)) = self.reader.next_packed(E::MASK) {
+            return Poll::Ready(Some(E::of(&self.reader, Item::Record(seq, packed))));
+        }
+        self.poll_item(cx)
+    }
+
+    #[cold]
+    fn poll_item(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<E>> {
         match self.reader.poll(cx) {
-            Poll::Ready(Some(item)) => Poll::Ready(Some(E::of(&**self.reader.source(), item))),
+            Poll::Ready(Some(item)) => Poll::Ready(Some(E::of(&self.reader, item))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
@@ -154,7 +166,7 @@ impl<E: StreamEvent> FusedStream for EventStream<E> {
 impl<E> fmt::Debug for EventStream<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
-        write!(f, "EventStream<{kind}>({})", self.reader.source().id())
+        write!(f, "EventStream<{kind}>({})", self.reader.job())
     }
 }
 
@@ -174,7 +186,7 @@ impl std::error::Error for StreamTimeout {}
 pub trait StreamEvent: sealed::Make + Send {}
 
 mod sealed {
-    use super::{Item, Source};
+    use super::{Item, Reader};
 
     pub trait Make: Sized {
         const MASK: u16;
@@ -183,7 +195,7 @@ mod sealed {
         fn position(&self) -> u64;
 
         /// Makes the event of an item that the mask lets through.
-        fn of(source: &dyn Source, item: Item) -> Self;
+        fn of(reader: &Reader, item: Item) -> Self;
     }
 }
 
@@ -198,17 +210,13 @@ const fn after_seq(seq: u64) -> u64 {
     seq * 2 + 1
 }
 
-pub(crate) fn time(micros: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(micros)
-}
-
-fn progress(source: &dyn Source, told: Told) -> TaskProgressUpdated {
+fn progress(reader: &Reader, told: Told) -> TaskProgressUpdated {
     let report = told.reading.report();
     TaskProgressUpdated {
-        job: source.id(),
+        job: reader.job(),
         task: told.task,
         attempt: told.attempt,
-        at: time(told.at),
+        at: Timestamp::from_micros(told.at),
         after: told.after,
         progress: report.progress,
         total: report.total,
@@ -227,10 +235,10 @@ impl Make for Event {
         }
     }
 
-    fn of(source: &dyn Source, item: Item) -> Event {
+    fn of(reader: &Reader, item: Item) -> Event {
         match item {
-            Item::Record(seq, record) => source.expand(seq, &record),
-            Item::Progress(told) => Event::TaskProgressUpdated(progress(source, told)),
+            Item::Record(seq, packed) => reader.source().expand(seq, &packed.unpack()),
+            Item::Progress(told) => Event::TaskProgressUpdated(progress(reader, told)),
             Item::Window(_) => unreachable!("windows are only read by those who ask for them"),
         }
     }
@@ -243,25 +251,22 @@ impl Make for TaskStateChanged {
         at_seq(self.seq)
     }
 
-    #[inline]
-    fn of(source: &dyn Source, item: Item) -> TaskStateChanged {
+    #[inline(always)]
+    fn of(reader: &Reader, item: Item) -> TaskStateChanged {
         // Made here and not by the ledger, so that most need no lock.
-        match item {
-            Item::Record(seq, record) => match record.change {
-                Change::Task { task, attempt, from, to, observed } => TaskStateChanged {
-                    job: source.id(),
-                    task,
-                    attempt,
-                    seq,
-                    at: time(record.at),
-                    from,
-                    to,
-                    observed,
-                    cause: if record.caused { source.cause(seq) } else { None },
-                },
-                _ => unreachable!("the mask lets only changes of tasks through"),
-            },
-            _ => unreachable!("the mask lets only records through"),
+        let Item::Record(seq, packed) = item else {
+            unreachable!("the mask lets only records through")
+        };
+        TaskStateChanged {
+            job: reader.job(),
+            task: packed.task(),
+            attempt: packed.attempt(),
+            seq,
+            at: Timestamp::from_micros(packed.at()),
+            from: packed.from(),
+            to: packed.to(),
+            observed: packed.is_observed(),
+            cause: if packed.is_caused() { reader.source().cause(seq) } else { None },
         }
     }
 }
@@ -273,9 +278,9 @@ impl Make for TaskProgressUpdated {
         after_seq(self.after)
     }
 
-    fn of(source: &dyn Source, item: Item) -> TaskProgressUpdated {
+    fn of(reader: &Reader, item: Item) -> TaskProgressUpdated {
         match item {
-            Item::Progress(told) => progress(source, told),
+            Item::Progress(told) => progress(reader, told),
             _ => unreachable!("the mask lets only progress through"),
         }
     }
@@ -288,13 +293,13 @@ impl Make for ProgressWindow {
         after_seq(self.after)
     }
 
-    fn of(source: &dyn Source, item: Item) -> ProgressWindow {
+    fn of(reader: &Reader, item: Item) -> ProgressWindow {
         match item {
             Item::Window(window) => ProgressWindow {
-                job: source.id(),
-                at: time(window.at),
+                job: reader.job(),
+                at: Timestamp::from_micros(window.at),
                 after: window.after,
-                updates: window.told.into_iter().map(|told| progress(source, told)).collect(),
+                updates: window.told.into_iter().map(|told| progress(reader, told)).collect(),
                 progress: window.progress,
             },
             _ => unreachable!("the mask lets only windows through"),
@@ -311,8 +316,8 @@ macro_rules! expanded {
                 at_seq(self.seq)
             }
 
-            fn of(source: &dyn Source, item: Item) -> $event {
-                match Event::of(source, item) {
+            fn of(reader: &Reader, item: Item) -> $event {
+                match Event::of(reader, item) {
                     Event::$event(event) => event,
                     _ => unreachable!("the mask lets only this kind through"),
                 }

@@ -14,7 +14,7 @@ use crate::base::{Clock, Wakes, drop_contained, run_on_pool};
 pub(crate) struct Effects {
     pub(crate) wakes: Wakes,
     /// Code of tasks that won't run any more.
-    pub(crate) works: SmallVec<[Box<dyn Work>; 1]>,
+    works: SmallVec<[Box<dyn Work>; 1]>,
     /// Errors, outputs and the like that nobody will ask for.
     garbage: Vec<Box<dyn Send>>,
     /// The job has ended and needs its scheduler no longer.
@@ -28,25 +28,32 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
+    /// Has a task's code dropped after the critical section.
+    pub(crate) fn drop_work(&mut self, work: Option<Box<dyn Work>>) {
+        if let Some(work) = work {
+            self.works.push(work);
+        }
+    }
+
     /// Has a value dropped after the critical section.
     pub(crate) fn drop_later(&mut self, value: impl Send + 'static) {
         self.garbage.push(Box::new(value));
     }
 
-    pub(super) fn run(mut self, core: &Arc<JobCore>) {
-        std::mem::take(&mut self.wakes).wake(&core.clock);
+    pub(super) fn run(&mut self, core: &Arc<JobCore>) {
+        if !self.wakes.is_empty() {
+            std::mem::take(&mut self.wakes).wake(&core.clock);
+        }
         let runs_user_code =
             self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty();
         if !(Clock::on_ticker() && runs_user_code) {
             return self.run_here(core);
         }
         // The ticker serves all jobs, and must not wait for the code of one.
-        let (core, effects) = (core.clone(), Arc::new(Mutex::new(Some(self))));
-        let run = move |effects: &Mutex<Option<Effects>>| {
-            let effects = effects.lock().take();
-            if let Some(effects) = effects {
-                effects.run_here(&core);
-            }
+        let (core, effects) = (core.clone(), Arc::new(Mutex::new(std::mem::take(self))));
+        let run = move |effects: &Mutex<Effects>| {
+            let mut effects = std::mem::take(&mut *effects.lock());
+            effects.run_here(&core);
         };
         let (there, run_there) = (effects.clone(), run.clone());
         if run_on_pool(move || run_there(&there)).is_err() {
@@ -54,18 +61,17 @@ impl Effects {
         }
     }
 
-    fn run_here(self, core: &Arc<JobCore>) {
-        let Effects { wakes: _, works, garbage, scheduler, ready, abandoned, refill } = self;
-        for work in works {
+    fn run_here(&mut self, core: &Arc<JobCore>) {
+        for work in std::mem::take(&mut self.works) {
             drop_contained("the drop of a task's closure", work);
         }
-        for garbage in garbage {
+        for garbage in std::mem::take(&mut self.garbage) {
             drop_contained("the drop of a task's output or error", garbage);
         }
-        if abandoned > 0 || ready {
-            core.tell_scheduler(scheduler, ready, abandoned);
+        if self.abandoned > 0 || self.ready {
+            core.tell_scheduler(self.scheduler.take(), self.ready, self.abandoned);
         }
-        if refill {
+        if self.refill {
             core.refill();
         }
     }

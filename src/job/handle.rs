@@ -280,8 +280,7 @@ impl Job {
         // Keeps the task in the job's table.
         let _kept = TaskHandle::<()>::new(self.core.clone(), task);
         let place = Place::AsyncTask;
-        let mut attempt =
-            Attempt::new(self.core.clone(), (task, 1), &name, slot, place, Then::Dropped);
+        let mut attempt = Attempt::new(self.core.clone(), (task, 1), slot, place, Then::Dropped);
         let mut begin = Some((run, attempt.context()));
         let mut output = None;
         let mut future = pin!(None::<Fut>);

@@ -195,10 +195,8 @@ impl TaskReporter {
         let core = self.job.core();
         let (_, state) = self.now();
         if state == TaskState::Running || self.running().is_ok() {
-            let name = core.task_name(self.task).unwrap_or_default();
             let (core, which, slot) = (core.clone(), (self.task, self.attempt), self.slot());
-            let mut attempt =
-                Attempt::new(core, which, &name, slot, Place::BlockingTask, Then::Lost);
+            let mut attempt = Attempt::new(core, which, slot, Place::BlockingTask, Then::Lost);
             let context = attempt.context();
             let finish = match attempt.contain(|| run(context)) {
                 Ok(result) => Finish::of(result.map(keep)),

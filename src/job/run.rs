@@ -60,12 +60,18 @@ impl Attempt {
     pub(super) fn new(
         core: Arc<JobCore>,
         (task, attempt): (TaskId, u32),
-        name: &str,
         slot: SlotRef,
         place: Place,
         dropped: Then,
     ) -> Attempt {
-        let span = tracing::info_span!("task", job = %core.id, task = task.raw(), attempt, name);
+        // The name is looked up only if somebody listens.
+        let span = tracing::info_span!(
+            "task",
+            job = %core.id,
+            task = task.raw(),
+            attempt,
+            name = &*core.task_name(task).unwrap_or_default(),
+        );
         let watch = Watch::default();
         Attempt { core, task, attempt, slot, span, place, dropped, watch, over: false }
     }
@@ -79,7 +85,8 @@ impl Attempt {
         }
     }
 
-    /// Runs code of the task: in its span, with its panics contained.
+    /// Runs code of the task: in its span, with its panics contained. It counts as running until the attempt ends or
+    /// [`rests`](Attempt::rests).
     pub(super) fn contain<R>(&self, code: impl FnOnce() -> R) -> Result<R, Finish> {
         if !self.slot.begin_polling() {
             return Err(Finish::Lost);
@@ -89,8 +96,12 @@ impl Attempt {
             let _span = self.span.enter();
             code()
         }));
-        self.slot.end_polling();
         result.map_err(|payload| Finish::Panicked(panic_message(payload)))
+    }
+
+    /// The code waits, and could be dropped where it does.
+    fn rests(&self) {
+        self.slot.end_polling();
     }
 
     /// Runs the task's code as far as it goes; it is ready once the attempt is over.
@@ -106,7 +117,7 @@ impl Attempt {
             }
             match self.contain(|| step(cx)) {
                 Ok(Poll::Ready(result)) => return Poll::Ready(Finish::of(result)),
-                Ok(Poll::Pending) => {}
+                Ok(Poll::Pending) => self.rests(),
                 Err(panicked) => return Poll::Ready(panicked),
             }
             self.watch(cx.waker());
@@ -119,8 +130,18 @@ impl Attempt {
 
     /// Takes the end of the attempt down, once; `work` is kept if there is to be another one.
     pub(super) fn finish(&mut self, finish: Finish, work: Option<Box<dyn Work>>) {
+        self.finish_and(finish, work, false);
+    }
+
+    /// The same, and in the same critical section starts the next task, if that is wanted and the end was the task's.
+    fn finish_and(
+        &mut self,
+        finish: Finish,
+        work: Option<Box<dyn Work>>,
+        start_next: bool,
+    ) -> Option<StartedAttempt> {
         if std::mem::replace(&mut self.over, true) {
-            return;
+            return None;
         }
         let _span = self.span.enter();
         match &finish {
@@ -131,7 +152,11 @@ impl Attempt {
             _ => {}
         }
         let (task, attempt) = (self.task, self.attempt);
-        self.core.update(|ledger, effects| ledger.finish(task, attempt, finish, work, effects));
+        self.core.update(|ledger, effects| {
+            let at = ledger.now();
+            let counts = ledger.finish(at, task, attempt, finish, work, effects);
+            (counts && start_next).then(|| ledger.start_next(at, effects)).flatten()
+        })
     }
 
     /// Registers the waker for the request to stop and for a forced end.
@@ -173,18 +198,35 @@ pub struct TaskRun {
     work: Option<Box<dyn Work>>,
     future: Option<TaskFuture>,
     begun: bool,
+    /// Whether the next task is to be started as this one ends; and that task.
+    starts_next: bool,
+    next: Option<StartedAttempt>,
 }
 
 impl TaskRun {
     pub(super) fn new(core: Arc<JobCore>, started: StartedAttempt) -> TaskRun {
-        let StartedAttempt { task, attempt, name, slot, work } = started;
+        let StartedAttempt { task, attempt, slot, work } = started;
         let place = if work.is_blocking() { Place::BlockingTask } else { Place::AsyncTask };
         TaskRun {
-            attempt: Attempt::new(core, (task, attempt), &name, slot, place, Then::Lost),
+            attempt: Attempt::new(core, (task, attempt), slot, place, Then::Lost),
             work: Some(work),
             future: None,
             begun: false,
+            starts_next: false,
+            next: None,
         }
+    }
+
+    /// Has the job's next task started in the moment in which this one ends, which saves going to the job twice. Whoever
+    /// asks for it must take it by [`take_next`](TaskRun::take_next).
+    pub(crate) fn start_next(&mut self) {
+        self.starts_next = true;
+    }
+
+    /// The task that was started as this one ended, if there was one.
+    pub(crate) fn take_next(&mut self) -> Option<TaskRun> {
+        let started = self.next.take()?;
+        Some(TaskRun::new(self.attempt.core.clone(), started))
     }
 
     /// Whether the task blocks the thread that runs it.
@@ -195,10 +237,14 @@ impl TaskRun {
     /// Runs the task on this thread, an async one as well. Returns true if the task was given up meanwhile; see the
     /// type.
     pub fn run_blocking(mut self) -> bool {
+        self.run_here()
+    }
+
+    pub(crate) fn run_here(&mut self) -> bool {
         if self.is_blocking() {
             // It is through when it returns, so that nothing has to be woken.
             let mut cx = Context::from_waker(Waker::noop());
-            if let Poll::Ready(abandoned) = Pin::new(&mut self).poll(&mut cx) {
+            if let Poll::Ready(abandoned) = Pin::new(&mut *self).poll(&mut cx) {
                 return abandoned;
             }
         }
@@ -210,7 +256,7 @@ impl Future for TaskRun {
     type Output = bool;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        let TaskRun { attempt, work, future, begun } = self.get_mut();
+        let TaskRun { attempt, work, future, begun, starts_next, next } = self.get_mut();
         let mut context = (!std::mem::replace(begun, true)).then(|| attempt.context());
         let step = |cx: &mut Context<'_>| {
             if let (Some(context), Some(work)) = (context.take(), &mut *work) {
@@ -226,16 +272,22 @@ impl Future for TaskRun {
         };
         let Poll::Ready(finish) = attempt.poll(cx, step) else { return Poll::Pending };
         // Whoever sees the task's end may count on what its future held being gone.
-        drop_contained("the drop of a task's future", future.take());
-        attempt.finish(finish, work.take());
+        if let Some(future) = future.take() {
+            drop_contained("the drop of a task's future", future);
+        }
+        *next = attempt.finish_and(finish, work.take(), *starts_next);
         Poll::Ready(attempt.slot.is_abandoned())
     }
 }
 
 impl Drop for TaskRun {
     fn drop(&mut self) {
-        drop_contained("the drop of a task's future", self.future.take());
+        if let Some(future) = self.future.take() {
+            drop_contained("the drop of a task's future", future);
+        }
         self.attempt.finish(Finish::Lost, self.work.take());
+        // Interrupted as well, if nobody has taken it.
+        drop(self.take_next());
     }
 }
 

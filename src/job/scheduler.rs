@@ -97,8 +97,10 @@ impl TaskQueue {
     /// tasks again.
     pub fn next(&self) -> Option<TaskRun> {
         self.core.refill();
-        let (started, effects) = self.core.look(|ledger| ledger.start_next())?;
-        effects.run(&self.core);
+        let started = self.core.update(|ledger, effects| {
+            let at = ledger.now();
+            ledger.start_next(at, effects)
+        })?;
         Some(TaskRun::new(self.core.clone(), started))
     }
 

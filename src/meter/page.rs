@@ -72,6 +72,8 @@ impl Reading {
 struct Extras {
     detail: Arc<Detail>,
     parts: Option<Arc<Part>>,
+    /// Floats that were added to a count.
+    beside: f64,
     wakers: Wakers,
 }
 
@@ -113,7 +115,7 @@ impl Page {
     pub(crate) fn read(&self, index: usize) -> Reading {
         let slot = self.slot(index);
         if !slot.has(slot::DETAILED) {
-            return Reading { progress: slot.progress(), detail: None };
+            return Reading { progress: slot.progress(0.0), detail: None };
         }
         self.with_extras(index, |extras| {
             let progress = match &extras.parts {
@@ -124,7 +126,7 @@ impl Page {
                     }
                     Some(done)
                 }
-                None => slot.progress(),
+                None => slot.progress(extras.beside),
             };
             Reading { progress, detail: Some(extras.detail.clone()) }
         })
@@ -155,39 +157,42 @@ impl SlotRef {
     #[inline]
     pub(super) fn set(&self, value: f64) {
         if self.slot().set(value) {
-            self.set_cold(value);
+            self.set_cold();
         }
     }
 
     #[cold]
-    fn set_cold(&self, value: f64) {
-        self.slot().set_beside_count(value);
-        self.activate(0);
+    fn set_cold(&self) {
+        if self.slot().activate_valued() {
+            self.page.mark(self.index);
+        }
     }
 
     #[inline]
     pub(super) fn step(&self, by: i64) {
         if self.slot().step(by) {
-            self.activate(slot::COUNTED);
+            self.step_cold(by);
+        }
+    }
+
+    #[cold]
+    fn step_cold(&self, by: i64) {
+        if self.slot().activate_counted(by) {
+            self.page.mark(self.index);
         }
     }
 
     pub(super) fn add(&self, by: f64) {
-        self.slot().add(by);
+        if !self.slot().add(by) {
+            self.page.with_extras(self.index, |extras| extras.beside += by);
+            self.slot().raise(slot::DETAILED);
+        }
         self.touch();
     }
 
     /// Has the flusher look at the slot, if it won't already.
     pub(super) fn touch(&self) {
-        if !self.slot().has(slot::ACTIVE) {
-            self.activate(0);
-        }
-    }
-
-    #[cold]
-    fn activate(&self, flags: u32) {
-        let before = self.slot().raise(slot::ACTIVE | flags);
-        if before & slot::ACTIVE == 0 {
+        if self.slot().has(slot::IDLE) && self.slot().activate() {
             self.page.mark(self.index);
         }
     }
@@ -259,9 +264,9 @@ impl SlotRef {
 
     /// Ends the attempt by force. True if its code is running at this very moment, and so abandoned.
     pub(crate) fn force(&self, wakes: &mut Wakes) -> bool {
-        let abandoned = self.slot().force();
-        self.end(wakes);
-        abandoned
+        let before = self.slot().end(true);
+        self.wake(before, wakes);
+        before & slot::POLLING != 0
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {
@@ -270,17 +275,18 @@ impl SlotRef {
 
     /// Asks the attempt to stop. The wakers of those who wait for that are added to `wakes`.
     pub(crate) fn cancel(&self, wakes: &mut Wakes) {
-        self.raise_and_wake(slot::CANCELING, wakes);
+        let before = self.slot().raise(slot::CANCELING);
+        self.wake(before, wakes);
     }
 
     /// Ends the attempt: whoever waits on it is woken, and nothing more is heard of it (M1).
     pub(crate) fn end(&self, wakes: &mut Wakes) {
-        // Active, so that further reports are stores alone.
-        self.raise_and_wake(slot::ENDED | slot::CANCELING | slot::ACTIVE, wakes);
+        let before = self.slot().end(false);
+        self.wake(before, wakes);
     }
 
-    fn raise_and_wake(&self, flags: u32, wakes: &mut Wakes) {
-        let before = self.slot().raise(flags);
+    /// `before` are the flags from before what is waited for.
+    fn wake(&self, before: u32, wakes: &mut Wakes) {
         // Whoever registers a waker raises this flag after it, and then looks whether these flags were raised before.
         if before & slot::WATCHED != 0 {
             self.page.with_extras(self.index, |extras| extras.wakers.take(u16::MAX, wakes));
@@ -334,13 +340,12 @@ impl<'a> Visit<'a> {
             slot.lower(slot::COOLING);
             return Rest::Active;
         }
-        if !slot.has(slot::ACTIVE) && slot.has(slot::COOLING) {
+        if slot.has(slot::IDLE) && slot.has(slot::COOLING) {
             // It has been read once more, and no store came late.
             slot.lower(slot::COOLING);
             return Rest::Nothing;
         }
-        slot.lower(slot::ACTIVE);
-        slot.raise(slot::COOLING);
+        slot.raise(slot::IDLE | slot::COOLING);
         Rest::Cooling
     }
 }

@@ -116,7 +116,9 @@ impl Progress {
 
     /// Adds to how far the work is; many threads may count together. NaN is ignored.
     ///
-    /// Integers cost one atomic addition; floats, and integers beyond `i64`, some more.
+    /// Integers cost one atomic addition as long as nothing was set by [`set_progress`](Progress::set_progress), and
+    /// some more after; so do floats, and integers beyond `i64`. Floats that are added where integers were counted take a
+    /// short lock.
     #[inline]
     pub fn advance(&self, by: impl Amount) {
         match (&self.0, by.step()) {

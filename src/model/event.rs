@@ -6,14 +6,14 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Output;
 use super::progress::fraction;
-use super::time::{millis, rfc3339};
+use super::time::{Timestamp, millis};
 use super::{
     Cause, Counts, Failure, JobId, JobProgress, JobState, ProgressReport, TaskId, TaskRef,
     TaskState,
@@ -77,7 +77,7 @@ impl Event {
     }
 
     /// When it happened. Never decreases with `seq`.
-    pub fn at(&self) -> SystemTime {
+    pub fn at(&self) -> Timestamp {
         match self {
             Event::JobStateChanged(event) => event.at,
             Event::TaskAdded(event) => event.at,
@@ -141,8 +141,7 @@ pub struct JobStateChanged {
     /// The event's number in its job.
     pub seq: u64,
     /// When it happened.
-    #[serde(with = "rfc3339")]
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The state before.
     pub from: JobState,
     /// The state since.
@@ -165,8 +164,7 @@ pub struct TaskAdded {
     /// The event's number in its job.
     pub seq: u64,
     /// When it happened.
-    #[serde(with = "rfc3339")]
-    pub at: SystemTime,
+    pub at: Timestamp,
 }
 
 /// A task entered another state. The task's name is in [`TaskAdded`] and [`TaskCompleted`], and at any time in
@@ -183,8 +181,7 @@ pub struct TaskStateChanged {
     /// The event's number in its job.
     pub seq: u64,
     /// When it happened.
-    #[serde(with = "rfc3339")]
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The state before.
     pub from: TaskState,
     /// The state since.
@@ -208,8 +205,7 @@ pub struct TaskProgressUpdated {
     /// The attempt that reported it, from 1.
     pub attempt: u32,
     /// When it was flushed.
-    #[serde(with = "rfc3339")]
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The number of the last lifecycle event before it was flushed.
     pub after: u64,
     /// How far the task is; see [`ProgressReport::progress`].
@@ -248,8 +244,7 @@ pub struct TaskCompleted {
     /// The event's number in its job.
     pub seq: u64,
     /// When it happened.
-    #[serde(with = "rfc3339")]
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The terminal state.
     pub state: TaskState,
     /// The last progress that the task reported.
@@ -340,8 +335,7 @@ pub struct JobCompleted {
     /// The event's number in its job.
     pub seq: u64,
     /// When it happened.
-    #[serde(with = "rfc3339")]
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The terminal state.
     pub state: JobState,
     /// The tasks by terminal state.
@@ -358,7 +352,7 @@ pub struct ProgressWindow {
     /// The job.
     pub job: JobId,
     /// When the window closed.
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// The number of the last lifecycle event before it closed.
     pub after: u64,
     /// The tasks that have reported in the window or ended in it with a new value, each once.

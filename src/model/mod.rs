@@ -24,3 +24,4 @@ pub use progress::{Amount, JobProgress, ProgressReport};
 pub use snapshot::{JobSnapshot, TaskSnapshot};
 pub use state::{JobState, TaskState};
 pub(crate) use time::millis::serialize as serialize_millis;
+pub use time::{ParseTimestampError, Timestamp};

@@ -1,11 +1,10 @@
 //! A job at one moment.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::time::{rfc3339, rfc3339_option};
+use super::time::Timestamp;
 use super::{Failure, JobId, JobProgress, JobState, TaskId, TaskState};
 
 /// A job as it was after the event numbered `seq`.
@@ -21,14 +20,13 @@ pub struct JobSnapshot {
     /// The number of the last lifecycle event before the snapshot.
     pub seq: u64,
     /// When the job was created.
-    #[serde(with = "rfc3339")]
-    pub created_at: SystemTime,
+    pub created_at: Timestamp,
     /// When the job was submitted or started.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339_option")]
-    pub started_at: Option<SystemTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// When the job ended.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339_option")]
-    pub ended_at: Option<SystemTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// How far it is, with the number of tasks by state.
     pub progress: JobProgress,
     /// Its tasks, in the order of adding.

@@ -1,47 +1,122 @@
-//! The JSON form of times: RFC 3339 in UTC with microseconds. Reads no clock.
+//! [`Timestamp`]: when something happened. Reads no clock.
 
-use std::time::{Duration, SystemTime};
+use std::fmt;
+use std::ops::Add;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// For `#[serde(with = "rfc3339")]`.
-pub(crate) mod rfc3339 {
-    use super::*;
+/// When something happened, to the microsecond. Its text, also in JSON, is RFC 3339 in UTC.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use milepost::Timestamp;
+///
+/// let at: Timestamp = "2020-01-01T12:00:00.000250Z".parse()?;
+/// let later = at + Duration::from_secs(1);
+/// assert_eq!(later.to_string(), "2020-01-01T12:00:01.000250Z");
+/// assert_eq!(later.duration_since(at), Duration::from_secs(1));
+/// assert!(SystemTime::from(at) < SystemTime::now());
+/// # Ok::<(), milepost::ParseTimestampError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
 
-    pub(crate) fn serialize<S: Serializer>(
-        at: &SystemTime,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_rfc3339_micros(*at))
+/// The end of the year 9999: RFC 3339 goes no further.
+const LAST: u64 = 253_402_300_799_999_999;
+
+impl Timestamp {
+    /// So many microseconds after the beginning of 1970 in UTC, leap seconds not counted; at most the end of the year
+    /// 9999.
+    pub const fn from_micros(micros: u64) -> Timestamp {
+        Timestamp(if micros < LAST { micros } else { LAST })
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<SystemTime, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        humantime::parse_rfc3339(&text)
-            .map_err(|error| serde::de::Error::custom(format_args!("time {text:?}: {error}")))
+    /// The microseconds since the beginning of 1970.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The time since `earlier`; zero if that is later.
+    pub const fn duration_since(self, earlier: Timestamp) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// The same for a time that may be absent; wants `default` and `skip_serializing_if` beside it.
-pub(crate) mod rfc3339_option {
-    use super::*;
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
 
-    pub(crate) fn serialize<S: Serializer>(
-        at: &Option<SystemTime>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match at {
-            Some(at) => super::rfc3339::serialize(at, serializer),
-            None => serializer.serialize_none(),
+    fn add(self, by: Duration) -> Timestamp {
+        let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        Timestamp::from_micros(self.0.saturating_add(by))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(at: Timestamp) -> SystemTime {
+        UNIX_EPOCH + Duration::from_micros(at.0)
+    }
+}
+
+/// What is before 1970 is taken for its beginning.
+impl From<SystemTime> for Timestamp {
+    fn from(at: SystemTime) -> Timestamp {
+        let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(0) + since_1970
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_rfc3339_micros(SystemTime::from(*self)).fmt(f)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Timestamp, ParseTimestampError> {
+        match humantime::parse_rfc3339(text) {
+            Ok(at) => Ok(at.into()),
+            Err(error) => {
+                Err(ParseTimestampError { text: text.into(), reason: error.to_string().into() })
+            }
         }
     }
+}
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<SystemTime>, D::Error> {
-        super::rfc3339::deserialize(deserializer).map(Some)
+/// A text that is no time in RFC 3339 and UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseTimestampError {
+    text: Box<str>,
+    reason: Box<str>,
+}
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "time {:?}: {}", self.text, self.reason)
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -60,5 +135,19 @@ pub(crate) mod millis {
         deserializer: D,
     ) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_beyond_its_text() {
+        let last = Timestamp::from_micros(u64::MAX);
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(last + Duration::MAX, last);
+        assert_eq!(last.to_string().parse(), Ok(last));
+        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)).as_micros(), 0);
     }
 }

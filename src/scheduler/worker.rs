@@ -50,21 +50,26 @@ impl Worker {
 
     async fn work(mut self, mut run: Option<TaskRun>) {
         let mut n = 0u32;
-        while let Some(run) = run.take().or_else(|| self.next()) {
-            if run.is_blocking() {
-                return self.start_on_pool(Some(run));
+        while let Some(mut present) = run.take().or_else(|| self.next()) {
+            if present.is_blocking() {
+                return self.start_on_pool(Some(present));
             }
             if self.shared.grow() {
                 // The runtime keeps the new worker for this thread to run next, where no other one looks for it: it
                 // would wait for as long as the task computes. Woken like this, it is this one that others may take.
                 yield_once().await;
             }
-            if run.await {
+            n = n.wrapping_add(1);
+            let yields = n.is_multiple_of(TASKS_PER_POLL);
+            if !yields {
+                present.start_next();
+            }
+            if (&mut present).await {
                 self.come_back();
                 break;
             }
-            n = n.wrapping_add(1);
-            if n.is_multiple_of(TASKS_PER_POLL) {
+            run = present.take_next();
+            if yields {
                 tokio::task::yield_now().await;
             }
         }
@@ -74,15 +79,17 @@ impl Worker {
     fn work_on_pool(mut self, mut run: Option<TaskRun>) {
         let shared = self.shared.clone();
         let _context = shared.handle().enter();
-        while let Some(run) = run.take().or_else(|| self.next()) {
+        while let Some(mut present) = run.take().or_else(|| self.next()) {
             // Async tasks run here as well where the runtime's own threads can't be relied on.
-            if !run.is_blocking() && !shared.is_short_of_threads() {
-                return self.start_async(Some(run));
+            if !present.is_blocking() && !shared.is_short_of_threads() {
+                return self.start_async(Some(present));
             }
             self.shared.grow();
-            if run.run_blocking() {
+            present.start_next();
+            if present.run_here() {
                 return self.come_back();
             }
+            run = present.take_next();
         }
     }
 

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use milepost::{
     Event, EventStream, Job, ManualClock, Scheduler, StreamEvent, TaskId, TaskProgressUpdated,
@@ -31,8 +31,8 @@ pub(crate) fn running(job: &Job, name: &str) -> TaskReporter {
 }
 
 /// What a manual clock shows after `n` milliseconds.
-pub(crate) fn at(n: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_880_000) + ms(n)
+pub(crate) fn at(n: u64) -> milepost::Timestamp {
+    milepost::Timestamp::from_micros(0) + Duration::from_secs(1_577_880_000) + ms(n)
 }
 
 /// All that a stream has now.
@@ -79,7 +79,7 @@ pub(crate) fn jsons(events: &[Event]) -> Vec<String> {
 /// and comes after no event that is still to come.
 pub(crate) fn check_merged(events: &[Event], seq: u64) {
     let mut last = seq;
-    let mut at = SystemTime::UNIX_EPOCH;
+    let mut at = milepost::Timestamp::from_micros(0);
     let mut tasks: std::collections::HashMap<TaskId, (u32, bool)> = Default::default();
     for event in events {
         match event {

@@ -18,7 +18,6 @@ use crate::model::{CancelReason, Cause, CauseKind, Failure, FailureKind, TaskId,
 pub(crate) struct Started {
     pub(crate) task: TaskId,
     pub(crate) attempt: u32,
-    pub(crate) name: Arc<str>,
     pub(crate) slot: SlotRef,
     pub(crate) work: Box<dyn Work>,
 }
@@ -40,12 +39,11 @@ pub(crate) enum Finish {
 
 impl Ledger {
     /// Starts the next task that waits for a worker. If there is none, the scheduler is told again when there is.
-    pub(crate) fn start_next(&mut self) -> Option<(Started, Effects)> {
-        let mut effects = Effects::default();
+    pub(crate) fn start_next(&mut self, at: u64, effects: &mut Effects) -> Option<Started> {
         if self.may_start() {
             while let Some(id) = self.ready.pop_front() {
-                if let Some(started) = self.start(id, &mut effects) {
-                    return Some((started, effects));
+                if let Some(started) = self.start(at, id, effects) {
+                    return Some(started);
                 }
             }
         }
@@ -54,15 +52,14 @@ impl Ledger {
     }
 
     /// Starts an attempt of a task that was submitted and has its code here.
-    fn start(&mut self, id: TaskId, effects: &mut Effects) -> Option<Started> {
+    fn start(&mut self, at: u64, id: TaskId, effects: &mut Effects) -> Option<Started> {
         let entry = self.tasks.get_mut(id).filter(|entry| entry.state == TaskState::Submitted)?;
         let work = entry.work.take()?;
-        let (attempt, name) = (entry.attempt, entry.name.clone());
-        let at = self.now();
+        let attempt = entry.attempt;
         let slot = self.attach(id);
         self.enter(at, id, TaskState::Running, None, false, effects);
         self.arm_timeout(id);
-        Some(Started { task: id, attempt, name, slot, work })
+        Some(Started { task: id, attempt, slot, work })
     }
 
     /// Has an attempt that has begun to run ended when its time is up.
@@ -101,27 +98,28 @@ impl Ledger {
     }
 
     /// Takes down how an attempt has ended, and with it the task unless it is tried again. The code of a task that
-    /// is tried again is kept. Without effect if the attempt is over already (J3).
+    /// is tried again is kept. Returns false, without effect, if the attempt is over already (J3).
     pub(crate) fn finish(
         &mut self,
+        at: u64,
         id: TaskId,
         attempt: u32,
         finish: Finish,
         work: Option<Box<dyn Work>>,
         effects: &mut Effects,
-    ) {
+    ) -> bool {
         let present = |entry: &&mut super::table::TaskEntry| {
             entry.attempt == attempt && entry.state.is_active()
         };
         let Some(entry) = self.tasks.get_mut(id).filter(present) else {
-            effects.works.extend(work);
-            return effects.drop_later(finish);
+            effects.drop_work(work);
+            effects.drop_later(finish);
+            return false;
         };
         let canceling = entry.state == TaskState::Canceling;
         let cause = entry.extra.as_ref().and_then(|extra| extra.canceled.clone());
         let most =
             entry.options().and_then(|options| options.retry).map_or(1, |retry| retry.attempts);
-        let at = self.now();
         let (end, delay, retry) = match finish {
             Finish::Completed(output) => {
                 (End { output, ..End::new(TaskState::Completed) }, None, false)
@@ -150,8 +148,9 @@ impl Ledger {
         };
         let repeatable = work.as_ref().is_some_and(|work| work.is_repeatable());
         if !(retry && attempt < most && repeatable) {
-            effects.works.extend(work);
-            return self.end(at, id, end, effects);
+            effects.drop_work(work);
+            self.end(at, id, end, effects);
+            return true;
         }
         let message = end.error.as_ref().map(|failure| failure.message.clone());
         effects.drop_later(end.error);
@@ -173,6 +172,7 @@ impl Ledger {
                 }
             }
         }
+        true
     }
 
     /// Sends a task back for another attempt, which starts without progress.

@@ -182,7 +182,9 @@ impl Ledger {
                 }
             }
         }
-        if let Some(mut wakers) = self.handle_wakers.remove(&id) {
+        if !self.handle_wakers.is_empty()
+            && let Some(mut wakers) = self.handle_wakers.remove(&id)
+        {
             wakers.take(u16::MAX, &mut effects.wakes);
         }
         if !self.outputs.is_empty() {

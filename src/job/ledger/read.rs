@@ -6,15 +6,15 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::state::Ledger;
-use super::table::TaskEntry;
+use super::table::{Extra, TaskEntry};
 use crate::base::WakerKey;
-use crate::bus::{Change, Opened, Parked, Record, Shown, Start, Table, mask, time};
+use crate::bus::{Change, Opened, Parked, Record, Shown, Start, Table, mask};
 use crate::job::History;
 use crate::job::outputs::{OutputQueue, Taken};
 use crate::job::scheduler::Scheduler;
 use crate::model::{
     Cause, Counts, Event, JobCompleted, JobProgress, JobSnapshot, JobState, JobStateChanged,
-    Output, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskSnapshot, TaskState,
+    Output, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskSnapshot, TaskState, Timestamp,
 };
 
 /// A task's result, for whoever holds its handle.
@@ -132,9 +132,9 @@ impl Ledger {
             name: self.name.clone(),
             state: self.state,
             seq: self.history.last_seq(),
-            created_at: time(self.created_at),
-            started_at: self.started.map(|(_, at)| time(at)),
-            ended_at: self.ended.map(|ended| time(ended.at)),
+            created_at: Timestamp::from_micros(self.created_at),
+            started_at: self.started.map(|(_, at)| Timestamp::from_micros(at)),
+            ended_at: self.ended.map(|ended| Timestamp::from_micros(ended.at)),
             progress: self.progress(),
             tasks: there.map(|(id, entry)| self.task_of(id, entry)).collect(),
         }
@@ -260,7 +260,7 @@ impl Ledger {
 
     /// The event of a record, with its name, cause, error and output.
     pub(crate) fn expand(&self, seq: u64, record: &Record) -> Event {
-        let (job, at) = (self.id, time(record.at));
+        let (job, at) = (self.id, Timestamp::from_micros(record.at));
         let cause = || if record.caused { self.cause(seq) } else { None };
         match record.change {
             Change::Job { from, to } => {
@@ -332,8 +332,8 @@ impl Ledger {
                 continue;
             }
             let unit: Output = Arc::new(());
-            let kept = entry.extra.as_deref_mut().filter(|extra| extra.output.is_some());
-            match kept {
+            let has_output = |extra: &&mut Extra| extra.output.is_some() || extra.output_taken;
+            match entry.extra.as_deref_mut().filter(has_output) {
                 Some(extra) => {
                     if let Some(output) = extra.output.take_if(|output| queue.wants(output)) {
                         extra.output_taken = true;

@@ -13,7 +13,6 @@ use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
 use crate::job::scheduler::Scheduler;
-use crate::job::work::Work;
 use crate::meter::{Meter, Reading, Signal};
 use crate::model::{Cause, Counts, JobId, JobState, TaskFailed, TaskId, TaskState};
 
@@ -156,7 +155,7 @@ impl Ledger {
     }
 
     /// The time of day, which never goes back in here (G13).
-    pub(super) fn now(&mut self) -> u64 {
+    pub(crate) fn now(&mut self) -> u64 {
         self.last_at = self.last_at.max(self.clock.wall_micros());
         self.last_at
     }
@@ -288,8 +287,6 @@ impl Ledger {
 
     /// The code that a task won't need any more goes after the critical section.
     pub(super) fn drop_work(&mut self, id: TaskId, effects: &mut Effects) {
-        let work: Option<Box<dyn Work>> =
-            self.tasks.get_mut(id).and_then(|entry| entry.work.take());
-        effects.works.extend(work);
+        effects.drop_work(self.tasks.get_mut(id).and_then(|entry| entry.work.take()));
     }
 }

@@ -38,10 +38,10 @@ impl Ledger {
             return;
         }
         let first = self.history.first_seq();
-        while let Some((seq, record)) = cursor.peek().filter(|(seq, _)| *seq < first) {
+        while let Some((seq, packed)) = cursor.peek().filter(|(seq, _)| *seq < first) {
             cursor.pass();
             self.causes.remove(&seq);
-            if let Change::Completed { task, .. } = record.change {
+            if let Change::Completed { task, .. } = packed.unpack().change {
                 self.retire(task, effects);
             }
         }

@@ -1,5 +1,0 @@
-//! Placeholder.
-
-mod harness;
-
-fn main() {}
