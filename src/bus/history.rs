@@ -173,8 +173,8 @@ impl Cursor {
                 return false;
             }
             let Some(next) = self.chunk.next.get().cloned() else { return false };
-            self.chunk = next;
-            self.at = 0;
+            // It may be there before its first record is.
+            (self.chunk, self.at, self.there) = (next, 0, 0);
         }
         self.there = self.chunk.len.load(Ordering::Acquire);
         true

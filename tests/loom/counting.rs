@@ -10,6 +10,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model::holds("steps_of_two_threads_add_up", 3, two_steps),
     Model::holds("a_value_that_is_set_as_the_first_step_comes_is_told", 3, first_step),
     Model::holds("a_value_that_is_set_beside_steps_is_told", 3, beside),
+    Model::holds("a_first_step_after_a_message_is_told_once_it_is_there", 3, after_message),
     // Open: `Slot::progress` sees that steps are counted, and then reads the count; a value that is set in between has the
     // next step told as if it were added to the old ones. The next window puts it right. With that mended, it is to hold.
     Model::fails("open_a_value_set_between_two_looks_is_not_told", NOBODYS, Mutant::None, set_back),
@@ -60,4 +61,9 @@ fn set_back() {
 fn beside() {
     let sides: [fn(&Progress); 2] = [|task| task.set_progress(10), |task| task.advance(1)];
     check(&told(|task| task.advance(5), &sides), &[10.0, 11.0], &[5.0, 6.0, 10.0, 11.0]);
+}
+
+/// The slot is looked at already, for its message.
+fn after_message() {
+    check(&told(|task| task.set_message("scan"), &[|task| task.advance(1)]), &[1.0], &[1.0]);
 }
