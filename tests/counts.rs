@@ -145,19 +145,10 @@ mod windows {
     }
 
     #[test]
-    #[ignore = "a window takes three: the slice of updates, what readers of windows need, and its unit's name"]
     fn a_window_allocates_at_most_once_for_its_reader() {
         for dirty in [1, 100, 10_000] {
             let most = most_in_a_window(dirty, true);
             assert!(most <= 1, "{most} allocations for {dirty} tasks that report");
-        }
-    }
-
-    #[test]
-    fn a_window_allocates_no_more_often_however_many_tasks_report() {
-        for dirty in [1, 100, 10_000] {
-            let most = most_in_a_window(dirty, true);
-            assert!(most <= 3, "{most} allocations for {dirty} tasks that report");
         }
     }
 

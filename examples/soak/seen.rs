@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use milepost::{
     Event, EventStream, JobCompleted, ProgressWindow, StreamEvent, TaskCompleted, TaskId,
-    TaskProgressUpdated, TaskState, TaskStateChanged,
+    TaskProgressUpdated, TaskState, TaskStateChanged, Timestamp,
 };
 
 use crate::tasks::{Last, TOO_LATE, Truths};
@@ -78,7 +77,7 @@ pub(crate) struct Seen {
     /// It reads all kinds: sequence numbers must be dense.
     all: bool,
     pub(crate) last_seq: u64,
-    at: SystemTime,
+    at: Timestamp,
     /// How many of each kind, and the sum of their numbers.
     kinds: [(u64, u64); KINDS],
     pub(crate) told: HashMap<TaskId, Last>,
@@ -97,7 +96,7 @@ impl Seen {
             reads: E::READS,
             all: E::READS.len() == KINDS,
             last_seq: if let From::After(seq) = from { seq } else { 0 },
-            at: SystemTime::UNIX_EPOCH,
+            at: Timestamp::from_micros(0),
             kinds: Default::default(),
             told: HashMap::new(),
             states: HashMap::new(),

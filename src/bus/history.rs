@@ -1,9 +1,9 @@
 //! The log of lifecycle events: append-only, in chunks, read by position without a lock (B1). Knows no reader.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::record::{Packed, Record};
-use crate::base::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::base::sync::{AtomicU64, AtomicUsize, OnceLock, Ordering};
 
 const SMALLEST: usize = 4;
 const LARGEST: usize = 512;
@@ -173,8 +173,8 @@ impl Cursor {
                 return false;
             }
             let Some(next) = self.chunk.next.get().cloned() else { return false };
-            self.chunk = next;
-            self.at = 0;
+            // It may be there before its first record is.
+            (self.chunk, self.at, self.there) = (next, 0, 0);
         }
         self.there = self.chunk.len.load(Ordering::Acquire);
         true

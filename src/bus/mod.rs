@@ -15,15 +15,18 @@
 //! Knows no job: the owner of the critical section is a [`Source`].
 
 mod history;
+mod item;
 mod latest;
 mod notice;
+mod publications;
 mod reader;
 mod record;
+mod source;
 mod stream;
 
 pub(crate) use history::History;
 pub(crate) use latest::{Latest, Shown, When};
 pub(crate) use notice::{Batch, Closed, Notices, Update, Updates};
-pub(crate) use reader::{Opened, Parked, Source, Start, Table, mask};
 pub(crate) use record::{Change, Record};
+pub(crate) use source::{Opened, Parked, Source, Start, Table, mask};
 pub use stream::{EventStream, StreamEvent, StreamTimeout};

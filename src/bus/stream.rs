@@ -13,7 +13,9 @@ use std::time::Duration;
 use futures::Stream;
 use futures::stream::FusedStream;
 
-use super::reader::{Item, Opened, Reader, Source, Start, Told, mask};
+use super::item::{Item, Told};
+use super::reader::Reader;
+use super::source::{Opened, Source, Start, mask};
 use crate::base::{Clock, block_on};
 use crate::model::{
     Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, TaskAdded, TaskCompleted,

@@ -270,7 +270,11 @@ impl Deref for TaskReporter {
 
 impl Drop for TaskReporter {
     fn drop(&mut self) {
-        // An error says that the task has ended, which is how it should be.
+        let state = self.job.core().look(|ledger| ledger.task_state(self.task));
+        if state.is_none_or(TaskState::is_terminal) {
+            return;
+        }
+        // An error says that the task has ended meanwhile.
         let _ = self.end(TaskState::Interrupted, "its reporter was dropped before the task's end");
     }
 }

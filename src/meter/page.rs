@@ -8,7 +8,7 @@ use super::dirty::Region;
 use super::part::Part;
 use super::slot::{self, Slot};
 use super::window::Rest;
-use crate::base::sync::{AtomicU64, Mutex, Ordering};
+use crate::base::sync::{AtomicU64, Mutex, Ordering, compiler_fence};
 use crate::base::{WakerKey, Wakers, Wakes};
 use crate::model::ProgressReport;
 
@@ -192,6 +192,8 @@ impl SlotRef {
 
     /// Has the flusher look at the slot, if it won't already.
     pub(super) fn touch(&self) {
+        // As in a slot's `set`: what was stored before is not to be moved after the look by the compiler.
+        compiler_fence(Ordering::SeqCst);
         if self.slot().has(slot::IDLE) && self.slot().activate() {
             self.page.mark(self.index);
         }

@@ -63,7 +63,8 @@ impl Slot {
     /// Counts a step. Returns whether [`activate_counted`](Slot::activate_counted) must follow.
     #[inline]
     pub(crate) fn step(&self, by: i64) -> bool {
-        self.count.fetch_add(by, Ordering::Relaxed);
+        // Released, so that whoever reads the step sees what its thread had done to the flags before.
+        self.count.fetch_add(by, Ordering::Release);
         compiler_fence(Ordering::SeqCst);
         self.flags.load(Ordering::Relaxed) & (IDLE | COUNTED) != COUNTED
     }
@@ -111,9 +112,7 @@ impl Slot {
     /// The progress reported so far; none before the first report. What is no number in JSON is no progress.
     /// `beside` is what was added to a count beside its steps.
     pub(crate) fn progress(&self, beside: f64) -> Option<f64> {
-        let flags = self.flags.load(Ordering::Acquire);
-        let beside = if flags & COUNTED != 0 { beside } else { 0.0 };
-        let progress = self.value(flags) + beside;
+        let progress = self.value(self.flags.load(Ordering::Acquire), beside);
         progress.is_finite().then_some(progress)
     }
 
@@ -121,16 +120,19 @@ impl Slot {
     #[inline]
     pub(crate) fn plain(&self) -> Option<f64> {
         let flags = self.flags.load(Ordering::Acquire);
-        (flags & (DETAILED | SPECIAL) == 0).then(|| self.value(flags))
+        (flags & (DETAILED | SPECIAL) == 0).then(|| self.value(flags, 0.0))
     }
 
     #[inline]
-    fn value(&self, flags: u32) -> f64 {
+    fn value(&self, flags: u32, beside: f64) -> f64 {
         if flags & COUNTED != 0 {
-            self.count.load(Ordering::Relaxed) as f64
-        } else {
-            f64::from_bits(self.value.load(Ordering::Relaxed))
+            let count = self.count.load(Ordering::Acquire) as f64;
+            // Looked once more: steps that came after a value was set are not to be told with those before it.
+            if self.has(COUNTED) {
+                return count + beside;
+            }
         }
+        f64::from_bits(self.value.load(Ordering::Relaxed))
     }
 
     #[inline]

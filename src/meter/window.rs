@@ -101,11 +101,16 @@ impl Signal {
             Rest::Active => OPEN,
         };
         let mut timer = self.timer.lock();
+        // At least half a window lies between two looks at a slot (M4).
+        let soonest = self.clock.after(self.window / 2);
         // A mark since `closing` has opened a window of its own, or is about to.
-        if self.state.compare_exchange(QUIET, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if self.state.compare_exchange(QUIET, next, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // That one would close too soon if the flush took long.
+            if timer.is_some_and(|timer| soonest.is_some_and(|soonest| timer.at < soonest)) {
+                self.arm(&mut timer, soonest);
+            }
+        } else {
             // Back to back, unless the ticker was held up: then windows that were missed stay so.
-            // At least half a window lies between two looks at a slot (M4).
-            let soonest = self.clock.after(self.window / 2);
             let on_time = rung.at.checked_add(self.window).filter(|at| Some(*at) >= soonest);
             self.arm(&mut timer, on_time.or_else(|| self.clock.after(self.window)));
         }
