@@ -57,6 +57,13 @@ impl Alarm for Relay {
 #[derive(Debug, Default)]
 pub(crate) struct WakerKey(Option<u64>);
 
+impl WakerKey {
+    /// Whether a waker was ever registered with it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 /// Wakers, each with a mask of what it waits for. A waker is called once and must then be registered anew.
 #[derive(Default)]
 pub(crate) struct Wakers {

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
+use super::History;
 use super::callbacks::Callbacks;
 use super::effects::Effects;
 use super::error::{AddError, NoSuchTask};
@@ -18,6 +19,9 @@ use crate::bus::{Opened, Parked, Record, Shown, Source, Start, Table};
 use crate::meter::{Signal, WindowOwner};
 use crate::model::{Cause, Event, JobId, TaskId, TaskRef};
 
+/// How often a thread looks whether the critical section is free before it sleeps: some microseconds.
+const SPINS: u32 = 200;
+
 pub(crate) struct JobCore {
     pub(crate) id: JobId,
     pub(crate) name: Arc<str>,
@@ -28,6 +32,8 @@ pub(crate) struct JobCore {
     handles: AtomicUsize,
     /// Whether it takes tasks after it was submitted.
     open: bool,
+    /// Whether what nobody can ask for any more is freed.
+    pub(super) frees_history: bool,
     ledger: Mutex<Ledger>,
 }
 
@@ -35,6 +41,7 @@ impl JobCore {
     pub(super) fn new(name: Arc<str>, clock: Clock, options: Options, open: bool) -> Arc<JobCore> {
         let id = JobId::unique();
         Arc::new_cyclic(|itself: &Weak<JobCore>| {
+            let frees_history = options.history == History::Unread;
             let signal = Signal::new(clock.clone(), options.window, itself.clone());
             let ledger =
                 Ledger::new(id, name.clone(), clock.clone(), options, signal, itself.clone());
@@ -46,6 +53,7 @@ impl JobCore {
                 feeds: Feeds::default(),
                 handles: AtomicUsize::new(0),
                 open,
+                frees_history,
                 ledger: Mutex::new(ledger),
             }
         })
@@ -57,14 +65,27 @@ impl JobCore {
         change: impl FnOnce(&mut Ledger, &mut Effects) -> R,
     ) -> R {
         let mut effects = Effects::default();
-        let result = change(&mut self.ledger.lock(), &mut effects);
+        let result = change(&mut self.lock(), &mut effects);
         effects.run(self);
         result
     }
 
     /// Runs `look` in the job's critical section.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&mut Ledger) -> R) -> R {
-        look(&mut self.ledger.lock())
+        look(&mut self.lock())
+    }
+
+    /// Waits a moment for the critical section before it lets the system put the thread to sleep: sections are short, and
+    /// to be woken takes longer than many of them.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        for _ in 0..SPINS {
+            if let Some(ledger) = self.ledger.try_lock() {
+                return ledger;
+            }
+            std::hint::spin_loop();
+        }
+        self.ledger.lock()
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -148,6 +148,10 @@ impl<T: Any + Send + Sync> Future for TaskHandle<T> {
 
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
+        // With all history kept, the table keeps the task whether somebody holds its handle or not.
+        if !self.key.is_used() && !self.core.frees_history {
+            return;
+        }
         let (task, key) = (self.task, &mut self.key);
         let waker = self.core.look(|ledger| ledger.forget_handle(task, key));
         drop(waker);

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::page::{PAGE, Page, SlotRef};
+use super::page::{PAGE, Page, Reading, SlotRef};
 use super::slot;
 use super::window::Signal;
+use crate::base::Wakes;
 use crate::base::sync::{AtomicU64, Ordering};
 
 const GROUPS: usize = 64;
@@ -94,13 +95,17 @@ impl Meter {
         Some(SlotRef { page, index })
     }
 
-    /// Lets go of a slot whose attempt has ended.
-    pub(crate) fn detach(&mut self, id: SlotId) {
-        let (number, _) = place(id);
+    /// Ends the attempt of a slot and lets go of it. Returns what it says at last (M5), unless it has ended before.
+    pub(crate) fn end(&mut self, id: SlotId, wakes: &mut Wakes) -> Option<Reading> {
+        let (number, index) = place(id);
+        let page = self.pages[number].as_ref()?;
+        let last = page.read(index);
+        page.end(index, wakes);
         self.open[number] -= 1;
         if self.open[number] == 0 {
             self.pages[number] = None;
         }
+        Some(last)
     }
 
     /// Visits each marked slot, top down (M3). A slot for which `visit` returns true stays marked for the next window.
@@ -179,7 +184,7 @@ mod tests {
         let ids: Vec<_> = slots.into_iter().map(|(id, _)| id).collect();
         for id in ids {
             assert!(page.upgrade().is_some());
-            meter.detach(id);
+            meter.end(id, &mut Wakes::default());
         }
         assert!(page.upgrade().is_none());
     }

@@ -132,6 +132,20 @@ impl Page {
         })
     }
 
+    /// Ends the attempt: whoever waits on it is woken, and nothing more is heard of it (M1).
+    pub(super) fn end(&self, index: usize, wakes: &mut Wakes) {
+        let before = self.slot(index).end(false);
+        self.wake(index, before, wakes);
+    }
+
+    /// `before` are the flags from before what is waited for.
+    fn wake(&self, index: usize, before: u32, wakes: &mut Wakes) {
+        // Whoever registers a waker raises this flag after it, and then looks whether these flags were raised before.
+        if before & slot::WATCHED != 0 {
+            self.with_extras(index, |extras| extras.wakers.take(u16::MAX, wakes));
+        }
+    }
+
     /// Marks the slot for the flusher, bottom up (M2).
     #[cold]
     pub(super) fn mark(&self, index: usize) {
@@ -241,10 +255,6 @@ impl SlotRef {
             && self.page.with_extras(self.index, |extras| extras.detail.unit.is_some())
     }
 
-    pub(crate) fn read(&self) -> Reading {
-        self.page.read(self.index)
-    }
-
     #[inline]
     pub(crate) fn is_canceled(&self) -> bool {
         self.slot().has(slot::CANCELING)
@@ -272,7 +282,7 @@ impl SlotRef {
     /// Ends the attempt by force. True if its code is running at this very moment, and so abandoned.
     pub(crate) fn force(&self, wakes: &mut Wakes) -> bool {
         let before = self.slot().end(true);
-        self.wake(before, wakes);
+        self.page.wake(self.index, before, wakes);
         before & slot::POLLING != 0
     }
 
@@ -283,21 +293,7 @@ impl SlotRef {
     /// Asks the attempt to stop. The wakers of those who wait for that are added to `wakes`.
     pub(crate) fn cancel(&self, wakes: &mut Wakes) {
         let before = self.slot().raise(slot::CANCELING);
-        self.wake(before, wakes);
-    }
-
-    /// Ends the attempt: whoever waits on it is woken, and nothing more is heard of it (M1).
-    pub(crate) fn end(&self, wakes: &mut Wakes) {
-        let before = self.slot().end(false);
-        self.wake(before, wakes);
-    }
-
-    /// `before` are the flags from before what is waited for.
-    fn wake(&self, before: u32, wakes: &mut Wakes) {
-        // Whoever registers a waker raises this flag after it, and then looks whether these flags were raised before.
-        if before & slot::WATCHED != 0 {
-            self.page.with_extras(self.index, |extras| extras.wakers.take(u16::MAX, wakes));
-        }
+        self.page.wake(self.index, before, wakes);
     }
 
     /// Registers a waker for the request to stop and for the attempt's end. The caller looks once more after it.

@@ -60,7 +60,7 @@ fn one() {
 fn two() {
     let job = Job::new(Flaw::None);
     let task = job.task();
-    race(vec![wait(&task), wait(&task), ask(&job, &task, SlotRef::end)]);
+    race(vec![wait(&task), wait(&task), ask(&job, &task, |slot, wakes| _ = slot.force(wakes))]);
 }
 
 fn look_first() {

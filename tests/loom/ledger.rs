@@ -183,10 +183,7 @@ impl Ledger {
     fn end_attempt(&mut self, task: usize) {
         let task = &mut self.tasks[task];
         let Some(id) = task.slot.take() else { return };
-        let Some(slot) = self.meter.get(id) else { return };
-        let reading = slot.read();
-        slot.end(&mut Wakes::default());
-        self.meter.detach(id);
+        let Some(reading) = self.meter.end(id, &mut Wakes::default()) else { return };
         if reading.is_news(&task.told) && self.flaw != Flaw::EndDoesNotRead {
             task.tell(reading, &mut self.wrong);
         }

@@ -226,10 +226,7 @@ impl Ledger {
         }
         let attempt = entry.attempt;
         let Some(slot_id) = entry.slot.take() else { return };
-        let Some(slot) = self.meter.get(slot_id) else { return };
-        let reading = slot.read();
-        slot.end(&mut effects.wakes);
-        self.meter.detach(slot_id);
+        let Some(reading) = self.meter.end(slot_id, &mut effects.wakes) else { return };
         let told = self.latest.reading(id);
         if reading.is_news(&told) {
             self.stamp += 1;
