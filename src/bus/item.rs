@@ -13,6 +13,14 @@ pub(crate) enum Item {
     Window(Box<WindowItem>),
 }
 
+/// What can be given without a detour, as it is stored.
+#[derive(Clone, Copy)]
+pub(crate) enum Quick {
+    Record(u64, Packed),
+    /// A task's value, of its first attempt and without details.
+    Plain(When, TaskId, f64),
+}
+
 /// A window on its way to a reader.
 pub(crate) struct WindowItem {
     pub(crate) at: u64,
@@ -35,6 +43,11 @@ impl Told {
     pub(super) fn update(when: When, update: Update) -> Told {
         let Update { task, attempt, reading } = update;
         Told { task, attempt, at: when.at, after: when.after, reading }
+    }
+
+    pub(super) fn plain(when: When, task: TaskId, value: f64) -> Told {
+        let reading = Reading { progress: Some(value), detail: None };
+        Told { task, attempt: 1, at: when.at, after: when.after, reading }
     }
 
     pub(super) fn shown((task, attempt, shown): (TaskId, u32, Shown)) -> Told {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::meter::{Detail, Reading};
 use crate::model::TaskId;
 
-const PAGE: usize = 64;
+/// Small, so that one task that reports among many that do not makes little.
+const PAGE: usize = 32;
 
 /// When something was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

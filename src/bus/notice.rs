@@ -83,6 +83,13 @@ impl Updates {
         Some(Update { task, attempt, reading: Reading { progress, detail } })
     }
 
+    /// An update that is a plain value.
+    #[inline]
+    pub(crate) fn plain(&self, at: usize) -> Option<(TaskId, f64)> {
+        let Short { task, more, value } = *self.list.get(at)?;
+        (more == PLAIN && !value.is_nan()).then_some((task, value))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Update> {
         (0..self.list.len()).filter_map(|at| self.get(at))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_broadcast::{Receiver, TryRecvError};
 
-use super::item::{Item, Told, WindowItem};
+use super::item::{Item, Quick, Told, WindowItem};
 use super::latest::Shown;
 use super::notice::Batch;
 use super::record::{Change, Record};
@@ -101,6 +101,15 @@ impl ProgressReader {
             Telling::Window(window) => Some(Item::Window(window)),
             _ => None,
         }
+    }
+
+    /// The next of a batch's updates, if one is being told and the update is a plain one.
+    #[inline]
+    pub(super) fn next_plain(&mut self) -> Option<Quick> {
+        let Telling::Batch(batch, next) = &mut self.telling else { return None };
+        let (task, value) = batch.updates.plain(*next)?;
+        *next += 1;
+        Some(Quick::Plain(batch.when, task, value))
     }
 
     /// Takes the next step that is due, having passed the lifecycle event `reached`. False if there is none.

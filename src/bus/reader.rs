@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::history::Cursor;
-use super::item::Item;
+use super::item::{Item, Quick};
 use super::publications::ProgressReader;
 use super::record::Packed;
 use super::source::{Opened, Parked, Source, Start};
@@ -134,6 +134,12 @@ impl Reader {
                 return Some((seq, packed));
             }
         }
+    }
+
+    /// The next of the updates that are being told, if it is a plain one.
+    #[inline]
+    pub(crate) fn next_plain(&mut self) -> Option<Quick> {
+        self.progress.as_mut().filter(|_| self.held.is_none())?.next_plain()
     }
 
     fn read(&mut self) -> Option<Item> {

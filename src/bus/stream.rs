@@ -13,12 +13,12 @@ use std::time::Duration;
 use futures::Stream;
 use futures::stream::FusedStream;
 
-use super::item::{Item, Told};
+use super::item::{Item, Quick, Told};
 use super::reader::Reader;
 use super::source::{Opened, Source, Start, mask};
 use crate::base::{Clock, block_on};
 use crate::model::{
-    Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, TaskAdded, TaskCompleted,
+    Cause, Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, TaskAdded, TaskCompleted,
     TaskProgressUpdated, TaskStateChanged, Timestamp,
 };
 
@@ -92,8 +92,8 @@ impl<E: StreamEvent> EventStream<E> {
     /// [`is_ended`](EventStream::is_ended) tells.
     #[inline(never)]
     pub fn try_recv(&mut self) -> Option<E> {
-        if let Some((seq, packed)) = self.reader.next_packed(E::MASK) {
-            return Some(E::of(&self.reader, Item::Record(seq, packed)));
+        if let Some(quick) = E::quick(&mut self.reader) {
+            return Some(E::of_quick(&self.reader, quick));
         }
         match self.poll_item(None) {
             Poll::Ready(event) => event,
@@ -135,8 +135,8 @@ impl<E: StreamEvent> EventStream<E> {
     // Inlined, the event would be copied once or twice on its way, which costs more than to make it.
     #[inline(never)]
     pub(crate) fn poll_event(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<E>> {
-        if let Some((seq, packed)) = self.reader.next_packed(E::MASK) {
-            return Poll::Ready(Some(E::of(&self.reader, Item::Record(seq, packed))));
+        if let Some(quick) = E::quick(&mut self.reader) {
+            return Poll::Ready(Some(E::of_quick(&self.reader, quick)));
         }
         self.poll_item(cx)
     }
@@ -188,13 +188,30 @@ impl std::error::Error for StreamTimeout {}
 pub trait StreamEvent: sealed::Make + Send {}
 
 mod sealed {
-    use super::{Item, Reader};
+    use super::{Item, Quick, Reader, Told};
 
     pub trait Make: Sized {
         const MASK: u16;
 
         /// Where the event stands in the order of all.
         fn position(&self) -> u64;
+
+        /// The next item, if it is one that takes no detour to find.
+        #[inline]
+        fn quick(reader: &mut Reader) -> Option<Quick> {
+            reader.next_packed(Self::MASK).map(|(seq, packed)| Quick::Record(seq, packed))
+        }
+
+        /// Makes the event of it.
+        #[inline]
+        fn of_quick(reader: &Reader, quick: Quick) -> Self {
+            match quick {
+                Quick::Record(seq, packed) => Self::of(reader, Item::Record(seq, packed)),
+                Quick::Plain(when, task, value) => {
+                    Self::of(reader, Item::Progress(Told::plain(when, task, value)))
+                }
+            }
+        }
 
         /// Makes the event of an item that the mask lets through.
         fn of(reader: &Reader, item: Item) -> Self;
@@ -253,10 +270,10 @@ impl Make for TaskStateChanged {
         at_seq(self.seq)
     }
 
+    /// Made here and not by the ledger, so that most need no lock.
     #[inline(always)]
-    fn of(reader: &Reader, item: Item) -> TaskStateChanged {
-        // Made here and not by the ledger, so that most need no lock.
-        let Item::Record(seq, packed) = item else {
+    fn of_quick(reader: &Reader, quick: Quick) -> TaskStateChanged {
+        let Quick::Record(seq, packed) = quick else {
             unreachable!("the mask lets only records through")
         };
         TaskStateChanged {
@@ -268,9 +285,21 @@ impl Make for TaskStateChanged {
             from: packed.from(),
             to: packed.to(),
             observed: packed.is_observed(),
-            cause: if packed.is_caused() { reader.source().cause(seq) } else { None },
+            cause: if packed.is_caused() { cause(reader, seq) } else { None },
         }
     }
+
+    fn of(reader: &Reader, item: Item) -> TaskStateChanged {
+        match item {
+            Item::Record(seq, packed) => Self::of_quick(reader, Quick::Record(seq, packed)),
+            _ => unreachable!("the mask lets only records through"),
+        }
+    }
+}
+
+#[cold]
+fn cause(reader: &Reader, seq: u64) -> Option<Arc<Cause>> {
+    reader.source().cause(seq)
 }
 
 impl Make for TaskProgressUpdated {
@@ -278,6 +307,29 @@ impl Make for TaskProgressUpdated {
 
     fn position(&self) -> u64 {
         after_seq(self.after)
+    }
+
+    #[inline]
+    fn quick(reader: &mut Reader) -> Option<Quick> {
+        reader.next_plain()
+    }
+
+    #[inline(always)]
+    fn of_quick(reader: &Reader, quick: Quick) -> TaskProgressUpdated {
+        let Quick::Plain(when, task, value) = quick else {
+            unreachable!("the mask lets only progress through")
+        };
+        TaskProgressUpdated {
+            job: reader.job(),
+            task,
+            attempt: 1,
+            at: Timestamp::from_micros(when.at),
+            after: when.after,
+            progress: Some(value),
+            total: None,
+            unit: None,
+            message: None,
+        }
     }
 
     fn of(reader: &Reader, item: Item) -> TaskProgressUpdated {
