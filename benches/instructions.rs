@@ -1,7 +1,9 @@
 //! What `instructions.sh` runs under callgrind: one case, so many times.
 //!
-//! All cases go through the same loop by the same indirect call, so that the difference between two runs' totals, less that
-//! of the case that does nothing, is what the case's own code takes: no loop, no call, no start of the process.
+//! The difference between two runs' totals, less that of the case that does nothing, is what the case's own code takes: no
+//! loop, no start of the process. The cases `in_a_loop` have a loop of their own, in a function that takes a `&Progress`, as
+//! a library's: where the slot is stays in registers. The others go through one loop by an indirect call, and find
+//! it anew each time.
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none is not worth measuring")]
 
@@ -82,6 +84,39 @@ fn is_canceled(subject: &Subject, _: u64, _: f64) {
 }
 
 #[inline(never)]
+fn in_a_loop_nothing(_: &Subject, calls: u64) {
+    for n in 0..calls {
+        black_box(n as f64);
+    }
+}
+
+#[inline(never)]
+fn in_a_loop_store_and_load(subject: &Subject, calls: u64) {
+    for n in 0..calls {
+        subject.value.store(black_box(n as f64).to_bits(), Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        if subject.flags.load(Ordering::Relaxed) & 1 == 0 {
+            cold(subject);
+        }
+    }
+}
+
+#[inline(never)]
+fn in_a_loop_set_progress(progress: &Progress, calls: u64) {
+    for n in 0..calls {
+        progress.set_progress(black_box(n as f64));
+    }
+}
+
+#[inline(never)]
+fn in_a_loop_advance(progress: &Progress, calls: u64) {
+    for n in 0..calls {
+        black_box(n as f64);
+        progress.advance(1u64);
+    }
+}
+
+#[inline(never)]
 fn repeat(call: Call, subject: &Subject, calls: u64) {
     for n in 0..calls {
         call(subject, n, 1.5);
@@ -89,6 +124,10 @@ fn repeat(call: Call, subject: &Subject, calls: u64) {
 }
 
 fn report(call: Call, calls: u64) {
+    report_in_a_loop(|subject, calls| repeat(black_box(call), subject, calls), calls);
+}
+
+fn report_in_a_loop(run: impl Fn(&Subject, u64), calls: u64) {
     // The window stays open: the clock stands still.
     let clock = ManualClock::new();
     let job = Job::builder("reports").clock(clock.clock()).build().unwrap();
@@ -101,7 +140,7 @@ fn report(call: Call, calls: u64) {
         count: AtomicU64::new(0),
         flags: AtomicU32::new(1),
     };
-    repeat(black_box(call), black_box(&subject), calls);
+    run(black_box(&subject), calls);
 }
 
 /// Runs each task where it becomes ready.
@@ -143,6 +182,17 @@ fn main() -> ExitCode {
     let case = arguments.next().unwrap_or_default();
     let calls: u64 = arguments.next().and_then(|calls| calls.parse().ok()).unwrap_or(1_000);
     match case.as_str() {
+        "in_a_loop_nothing" => report_in_a_loop(in_a_loop_nothing, calls),
+        "in_a_loop_store_and_load" => report_in_a_loop(in_a_loop_store_and_load, calls),
+        "in_a_loop_set_progress" => {
+            report_in_a_loop(
+                |subject, calls| in_a_loop_set_progress(&subject.progress, calls),
+                calls,
+            );
+        }
+        "in_a_loop_advance" => {
+            report_in_a_loop(|subject, calls| in_a_loop_advance(&subject.progress, calls), calls);
+        }
         "nothing" => report(nothing, calls),
         "store_and_load" => report(store_and_load, calls),
         "add_and_load" => report(add_and_load, calls),
