@@ -43,6 +43,13 @@ impl Drop for Chunk {
 
 /// The writing end. Its owner guards it with a lock.
 pub(crate) struct History {
+    /// What times count from.
+    origin: u64,
+    /// Made by the first who writes or reads.
+    ends: Option<Ends>,
+}
+
+struct Ends {
     head: Arc<Chunk>,
     tail: Arc<Chunk>,
 }
@@ -50,21 +57,66 @@ pub(crate) struct History {
 impl History {
     /// An empty history; times count from `origin`.
     pub(crate) fn new(origin: u64) -> History {
-        let chunk = Chunk::new(1, origin, SMALLEST);
-        History { head: chunk.clone(), tail: chunk }
+        History { origin, ends: None }
+    }
+
+    #[inline]
+    fn ends(&mut self) -> &mut Ends {
+        let origin = self.origin;
+        self.ends.get_or_insert_with(|| {
+            let chunk = Chunk::new(1, origin, SMALLEST);
+            Ends { head: chunk.clone(), tail: chunk }
+        })
     }
 
     /// Appends a record and returns its seq.
     #[inline]
     pub(crate) fn append(&mut self, record: Record) -> u64 {
-        let len = self.tail.len.load(Ordering::Relaxed);
-        if len < self.tail.records.len() {
-            return self.put(len, record);
+        let ends = self.ends();
+        let len = ends.tail.len.load(Ordering::Relaxed);
+        if len < ends.tail.records.len() {
+            return ends.put(len, record);
         }
-        self.grow();
-        self.put(0, record)
+        ends.grow();
+        ends.put(0, record)
     }
 
+    /// The seq of the last record, 0 if there is none.
+    pub(crate) fn last_seq(&self) -> u64 {
+        let last = |ends: &Ends| ends.tail.first - 1 + ends.tail.len.load(Ordering::Relaxed) as u64;
+        self.ends.as_ref().map_or(0, last)
+    }
+
+    /// The seq of the oldest record that is retained.
+    pub(crate) fn first_seq(&self) -> u64 {
+        self.ends.as_ref().map_or(1, |ends| ends.head.first)
+    }
+
+    /// Lets go of whole chunks before `seq`. Readers that are there keep theirs. True if some went.
+    pub(crate) fn release_before(&mut self, seq: u64) -> bool {
+        let Some(Ends { head, .. }) = &mut self.ends else { return false };
+        let before = head.first;
+        while let Some(next) = head.next.get().filter(|next| next.first <= seq).cloned() {
+            *head = next;
+        }
+        head.first != before
+    }
+
+    /// A reader of what comes after `seq`, or after the oldest record that is retained.
+    pub(crate) fn cursor_after(&mut self, seq: u64) -> Cursor {
+        let last = self.last_seq();
+        let Ends { head, tail } = self.ends();
+        let mut chunk = if tail.first <= seq.saturating_add(1) { tail } else { head }.clone();
+        let wanted = seq.saturating_add(1).clamp(chunk.first, last + 1);
+        while let Some(next) = chunk.next.get().filter(|next| next.first <= wanted).cloned() {
+            chunk = next;
+        }
+        let at = (wanted - chunk.first) as usize;
+        Cursor { chunk, at, there: 0 }
+    }
+}
+
+impl Ends {
     #[inline]
     fn put(&mut self, at: usize, record: Record) -> u64 {
         let Packed { who, what, .. } = record.pack(self.tail.origin);
@@ -82,40 +134,6 @@ impl History {
         // Only the writer sets it, once.
         let _ = self.tail.next.set(next.clone());
         self.tail = next;
-    }
-
-    /// The seq of the last record, 0 if there is none.
-    pub(crate) fn last_seq(&self) -> u64 {
-        self.tail.first - 1 + self.tail.len.load(Ordering::Relaxed) as u64
-    }
-
-    /// The seq of the oldest record that is retained.
-    pub(crate) fn first_seq(&self) -> u64 {
-        self.head.first
-    }
-
-    /// Lets go of whole chunks before `seq`. Readers that are there keep theirs. True if some went.
-    pub(crate) fn release_before(&mut self, seq: u64) -> bool {
-        let before = self.head.first;
-        while let Some(next) = self.head.next.get().filter(|next| next.first <= seq).cloned() {
-            self.head = next;
-        }
-        self.head.first != before
-    }
-
-    /// A reader of what comes after `seq`, or after the oldest record that is retained.
-    pub(crate) fn cursor_after(&self, seq: u64) -> Cursor {
-        let mut chunk = if self.tail.first <= seq.saturating_add(1) {
-            self.tail.clone()
-        } else {
-            self.head.clone()
-        };
-        let wanted = seq.saturating_add(1).clamp(chunk.first, self.last_seq() + 1);
-        while let Some(next) = chunk.next.get().filter(|next| next.first <= wanted).cloned() {
-            chunk = next;
-        }
-        let at = (wanted - chunk.first) as usize;
-        Cursor { chunk, at, there: 0 }
     }
 }
 

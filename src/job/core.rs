@@ -1,7 +1,7 @@
 //! The job itself, shared by its handles, streams, reporters and workers: the ledger with its lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -16,7 +16,7 @@ use super::scheduler::{Scheduler, TaskQueue};
 use super::task::NewTask;
 use crate::base::{Clock, Timer, WakerKey, contain, drop_contained};
 use crate::bus::{Opened, Parked, Record, Shown, Source, Start, Table};
-use crate::meter::{Signal, WindowOwner};
+use crate::meter::WindowOwner;
 use crate::model::{Cause, Event, JobId, TaskId, TaskRef};
 
 /// How often a thread looks whether the critical section is free before it sleeps: some microseconds.
@@ -27,7 +27,7 @@ pub(crate) struct JobCore {
     pub(crate) name: Arc<str>,
     pub(crate) clock: Clock,
     pub(super) callbacks: Callbacks,
-    pub(super) feeds: Feeds,
+    pub(super) feeds: OnceLock<Box<Feeds>>,
     /// How many handles, reporters and openings there are.
     handles: AtomicUsize,
     /// Whether it takes tasks after it was submitted.
@@ -42,15 +42,14 @@ impl JobCore {
         let id = JobId::unique();
         Arc::new_cyclic(|itself: &Weak<JobCore>| {
             let frees_history = options.history == History::Unread;
-            let signal = Signal::new(clock.clone(), options.window, itself.clone());
             let ledger =
-                Ledger::new(id, name.clone(), clock.clone(), options, signal, itself.clone());
+                Ledger::new(id, name.clone(), clock.clone(), options.shared(), itself.clone());
             JobCore {
                 id,
                 name,
                 clock,
                 callbacks: Callbacks::default(),
-                feeds: Feeds::default(),
+                feeds: OnceLock::new(),
                 handles: AtomicUsize::new(0),
                 open,
                 frees_history,

@@ -31,28 +31,26 @@ pub(super) struct Feeds {
     feeds: Mutex<Vec<Feed>>,
     /// Those that have not been looked at yet.
     added: Mutex<Vec<Feed>>,
-    /// Saves jobs without feeds the trouble.
-    any: std::sync::atomic::AtomicBool,
 }
 
 impl JobCore {
     pub(super) fn feed(self: &Arc<Self>, feed: Feed) {
-        self.feeds.added.lock().push(feed);
-        self.feeds.any.store(true, Ordering::Release);
+        self.feeds.get_or_init(Default::default).added.lock().push(feed);
         self.refill();
     }
 
     /// Drops the feeds, which nobody will ask any more.
     pub(super) fn drop_feeds(&self) {
-        let feeds = std::mem::take(&mut *self.feeds.feeds.lock());
-        let added = std::mem::take(&mut *self.feeds.added.lock());
+        let Some(all) = self.feeds.get() else { return };
+        let feeds = std::mem::take(&mut *all.feeds.lock());
+        let added = std::mem::take(&mut *all.added.lock());
         drop((feeds, added));
     }
 
     /// Takes no more tasks, but for those of the feeds.
     pub(super) fn close(self: &Arc<Self>) {
         self.look(|ledger| ledger.close());
-        if self.feeds.any.load(Ordering::Acquire) {
+        if self.feeds.get().is_some() {
             self.refill();
         } else {
             self.update(|ledger, effects| ledger.seal(false, effects));
@@ -61,30 +59,28 @@ impl JobCore {
 
     /// Adds tasks of the feeds up to the number that may be ahead.
     pub(super) fn refill(self: &Arc<Self>) {
-        if !self.feeds.any.load(Ordering::Acquire) {
-            return;
-        }
+        let Some(all) = self.feeds.get() else { return };
         // A call that comes while another one is answered is answered by that one's next round: also one that the
         // iterator itself leads to.
-        if self.feeds.calls.fetch_add(1, Ordering::AcqRel) > 0 {
+        if all.calls.fetch_add(1, Ordering::AcqRel) > 0 {
             return;
         }
         loop {
-            let calls = self.feeds.calls.load(Ordering::Acquire);
-            self.refill_round();
-            if self.feeds.calls.fetch_sub(calls, Ordering::AcqRel) == calls {
+            let calls = all.calls.load(Ordering::Acquire);
+            self.refill_round(all);
+            if all.calls.fetch_sub(calls, Ordering::AcqRel) == calls {
                 return;
             }
         }
     }
 
-    fn refill_round(self: &Arc<Self>) {
-        let mut feeds = std::mem::take(&mut *self.feeds.feeds.lock());
-        feeds.append(&mut self.feeds.added.lock());
+    fn refill_round(self: &Arc<Self>, all: &Feeds) {
+        let mut feeds = std::mem::take(&mut *all.feeds.lock());
+        feeds.append(&mut all.added.lock());
         feeds.retain_mut(|feed| self.refill_from(feed).is_some());
         // A feed that has ended is dropped by now; the others go back.
-        let none = feeds.is_empty() && self.feeds.added.lock().is_empty();
-        *self.feeds.feeds.lock() = feeds;
+        let none = feeds.is_empty() && all.added.lock().is_empty();
+        *all.feeds.lock() = feeds;
         if none && self.look(|ledger| ledger.is_closed()) {
             self.update(|ledger, effects| ledger.seal(false, effects));
         }

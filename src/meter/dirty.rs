@@ -51,8 +51,8 @@ impl Region {
 pub(crate) struct SlotId(u32);
 
 /// All slots of a job. Its owner guards it with a lock; reporters only touch the pages and regions.
+#[derive(Default)]
 pub(crate) struct Meter {
-    signal: Arc<Signal>,
     regions: Vec<Arc<Region>>,
     /// A page goes when all its slots have ended.
     pages: Vec<Option<Arc<Page>>>,
@@ -62,17 +62,13 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(signal: Arc<Signal>) -> Meter {
-        Meter { signal, regions: Vec::new(), pages: Vec::new(), open: Vec::new(), next: 0 }
-    }
-
-    /// A fresh slot for an attempt of the task `task` (M1).
-    pub(crate) fn attach(&mut self, task: u32) -> (SlotId, SlotRef) {
+    /// A fresh slot for an attempt of the task `task` (M1), whose marks open windows by `signal`.
+    pub(crate) fn attach(&mut self, task: u32, signal: &Arc<Signal>) -> (SlotId, SlotRef) {
         let id = SlotId(self.next);
         let (number, index) = place(id);
         if number == self.pages.len() {
             if number / PAGES == self.regions.len() {
-                self.regions.push(Arc::new(Region::new(self.signal.clone())));
+                self.regions.push(Arc::new(Region::new(signal.clone())));
             }
             let region = self.regions[number / PAGES].clone();
             self.pages.push(Some(Arc::new(Page::new(region, number % PAGES))));
@@ -164,8 +160,8 @@ mod tests {
 
     #[test]
     fn a_sweep_visits_what_was_marked_and_keeps_what_it_is_told_to() {
-        let mut meter = Meter::new(Signal::unowned());
-        let slots: Vec<_> = (0..300_000).map(|task| meter.attach(task)).collect();
+        let (mut meter, signal) = (Meter::default(), Signal::unowned());
+        let slots: Vec<_> = (0..300_000).map(|task| meter.attach(task, &signal)).collect();
         assert_eq!(swept(&mut meter, true), [0; 0]);
         for task in [0, 63, 64, 5_000, 262_143, 262_144, 299_999] {
             slots[task].1.set(1.0);
@@ -178,8 +174,8 @@ mod tests {
 
     #[test]
     fn a_page_goes_with_its_last_slot() {
-        let mut meter = Meter::new(Signal::unowned());
-        let slots: Vec<_> = (0..PAGE as u32).map(|task| meter.attach(task)).collect();
+        let (mut meter, signal) = (Meter::default(), Signal::unowned());
+        let slots: Vec<_> = (0..PAGE as u32).map(|task| meter.attach(task, &signal)).collect();
         let page = Arc::downgrade(&slots[0].1.page);
         let ids: Vec<_> = slots.into_iter().map(|(id, _)| id).collect();
         for id in ids {

@@ -56,7 +56,7 @@ impl Job {
         Arc::new_cyclic(|itself: &Weak<Job>| {
             let signal = Signal::new(clock.clone(), WINDOW, itself.clone());
             let ledger = Ledger {
-                meter: Meter::new(signal.clone()),
+                meter: Meter::default(),
                 signal,
                 tasks: Vec::new(),
                 flaw,
@@ -72,7 +72,8 @@ impl Job {
     pub(crate) fn task(&self) -> Progress {
         let mut ledger = self.ledger.lock();
         let number = ledger.tasks.len();
-        let (id, slot) = ledger.meter.attach(number as u32);
+        let signal = ledger.signal.clone();
+        let (id, slot) = ledger.meter.attach(number as u32, &signal);
         ledger.tasks.push(Task { slot: Some(id), ..Task::default() });
         Progress::of_slot(slot)
     }

@@ -41,13 +41,13 @@ impl Ledger {
     /// Starts the next task that waits for a worker. If there is none, the scheduler is told again when there is.
     pub(crate) fn start_next(&mut self, at: u64, effects: &mut Effects) -> Option<Started> {
         if self.may_start() {
-            while let Some(id) = self.ready.pop_front() {
+            while let Some(id) = self.queue.ready.pop_front() {
                 if let Some(started) = self.start(at, id, effects) {
                     return Some(started);
                 }
             }
         }
-        self.thinks_ready = false;
+        self.queue.thinks_ready = false;
         None
     }
 
@@ -79,7 +79,8 @@ impl Ledger {
 
     /// Gives a task's attempt its slot (M1).
     fn attach(&mut self, id: TaskId) -> SlotRef {
-        let (slot_id, slot) = self.meter.attach(id.raw());
+        let signal = self.signal();
+        let (slot_id, slot) = self.board.meter.attach(id.raw(), &signal);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.slot = Some(slot_id);
             if entry.attempt > 1 || entry.options().is_some() {
@@ -164,7 +165,7 @@ impl Ledger {
         }
         match delay.map(|delay| self.clock.after(delay)) {
             None => {
-                self.ready.push_back(id);
+                self.queue.ready.push_back(id);
                 self.tell_ready(effects);
             }
             Some(due) => {
@@ -190,7 +191,7 @@ impl Ledger {
     ) {
         self.end_attempt(at, id, effects);
         self.show(at, id, Default::default());
-        self.latest.clear(id);
+        self.board.latest.clear(id);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.attempt += 1;
             if let Some(extra) = &mut entry.extra {
@@ -276,7 +277,7 @@ impl Ledger {
             }
             Due::Retry(id, attempt) => {
                 if present(self, id, attempt) == Some(TaskState::Submitted) {
-                    self.ready.push_back(id);
+                    self.queue.ready.push_back(id);
                     self.tell_ready(effects);
                 }
             }
@@ -286,7 +287,7 @@ impl Ledger {
     /// Gives up the attempt: its end is the ledger's word, whatever its code does. Returns what to call that.
     pub(super) fn give_up(&mut self, id: TaskId, effects: &mut Effects) -> CauseKind {
         let Some(entry) = self.tasks.get(id) else { return CauseKind::Forced };
-        let Some(slot) = entry.slot.and_then(|slot| self.meter.get(slot)) else {
+        let Some(slot) = entry.slot.and_then(|slot| self.board.meter.get(slot)) else {
             return CauseKind::Forced;
         };
         // Whoever reports is out of reach; other code runs on only if it is running at this moment.
@@ -297,7 +298,7 @@ impl Ledger {
         if entry.runner.is_scheduler() {
             effects.abandoned += 1;
             // The job may have ended, and let go of it, by the time that it is told.
-            effects.scheduler.clone_from(&self.scheduler);
+            effects.scheduler.clone_from(&self.queue.scheduler);
         }
         CauseKind::Abandoned
     }

@@ -16,10 +16,10 @@ impl Ledger {
             return;
         }
         let at = self.now();
-        if self.canceled.is_none() {
-            self.canceled = Some(cause.clone());
+        if self.seldom.canceled.is_none() {
+            self.seldom.canceled = Some(cause.clone());
             self.sealed = true;
-            self.ready.clear();
+            self.queue.ready.clear();
             self.enter_job(at, JobState::Canceling, Some(cause.clone()), effects);
             for id in self.tasks.ids() {
                 self.cancel_one(at, id, &cause, effects);
@@ -27,7 +27,7 @@ impl Ledger {
             if !(now || self.state.is_terminal())
                 && let Some(due) = self.clock.after(self.options.grace)
             {
-                self.force_timer = Some(self.clock.arm(due, self.alarm(Due::ForceAll)));
+                self.seldom.force_timer = Some(self.clock.arm(due, self.alarm(Due::ForceAll)));
             }
         }
         if now {
@@ -76,7 +76,7 @@ impl Ledger {
         match entry.state {
             TaskState::Running | TaskState::Suspended => {
                 entry.extra().canceled = Some(cause.clone());
-                let slot = entry.slot.and_then(|slot| self.meter.get(slot));
+                let slot = entry.slot.and_then(|slot| self.board.meter.get(slot));
                 self.enter(at, id, TaskState::Canceling, Some(cause.clone()), false, effects);
                 if let Some(slot) = slot {
                     slot.cancel(&mut effects.wakes);

@@ -1,5 +1,6 @@
 //! The flush at a window's close: reads the marked slots and publishes what has changed.
 
+use super::groups::Board;
 use super::state::Ledger;
 use super::sums::Share;
 use crate::base::Timer;
@@ -11,15 +12,17 @@ use crate::model::TaskId;
 impl Ledger {
     /// Publishes the progress of the window that `rung` closes (G3).
     pub(crate) fn flush(&mut self, rung: Timer, effects: &mut Effects) {
-        if !self.signal.closing(rung) {
+        let signal = self.signal();
+        if !signal.closing(rung) {
             return;
         }
         let at = self.now();
-        let when = When { stamp: self.stamp + 1, after: self.history.last_seq(), at };
+        let when = When { stamp: self.board.stamp + 1, after: self.history.last_seq(), at };
         let (mut rest, mut any) = (Rest::Nothing, false);
-        let read = self.notices.has_readers();
-        self.updates = self.notices.reuse();
-        let Ledger { meter, latest, tasks, updates, sums, .. } = self;
+        let read = self.board.notices.has_readers();
+        self.board.updates = self.board.notices.reuse();
+        let Ledger { board, tasks, .. } = self;
+        let Board { meter, latest, updates, sums, .. } = &mut **board;
         meter.sweep(|page, index| {
             let visit = Visit::new(page, index);
             let task = TaskId::new(visit.task());
@@ -51,12 +54,12 @@ impl Ledger {
             left != Rest::Nothing
         });
         if any {
-            self.stamp = when.stamp;
+            self.board.stamp = when.stamp;
         }
         self.publish_window(at, effects);
         if rest == Rest::Nothing {
-            self.notices.rest();
+            self.board.notices.rest();
         }
-        self.signal.closed(rung, rest);
+        signal.closed(rung, rest);
     }
 }

@@ -61,7 +61,7 @@ impl Ledger {
             (error, _) => return Err((error.unwrap_or(AddError::TooManyTasks), work)),
         };
         let at = self.now();
-        self.sums.note_unit(options.unit.as_ref());
+        self.board.sums.note_unit(options.unit.as_ref());
         let mut entry = TaskEntry {
             name: options.name.clone(),
             work,
@@ -76,11 +76,11 @@ impl Ledger {
         if !options.is_plain() {
             entry.extra().options = Some(options);
         }
-        self.sums.add(Share::of(&entry, &Reading::default()));
+        self.board.sums.add(Share::of(&entry, &Reading::default()));
         self.tasks.push(entry);
         self.counts.enter(TaskState::Pending);
         self.append(at, Change::Added { task: id }, None, effects);
-        if self.scheduler.is_some() && runner.is_scheduler() {
+        if self.queue.scheduler.is_some() && runner.is_scheduler() {
             self.submit_task(at, id, effects);
             self.tell_ready(effects);
         }
@@ -89,10 +89,10 @@ impl Ledger {
 
     pub(crate) fn may_submit(&self) -> Result<(), SubmitError> {
         let (job, name) = (self.id, self.name.clone());
-        if self.submitted {
+        if self.queue.submitted {
             return Err(SubmitError::AlreadySubmitted { job, name });
         }
-        if self.state.is_terminal() || self.canceled.is_some() {
+        if self.state.is_terminal() || self.seldom.canceled.is_some() {
             return Err(SubmitError::Ended { job, name });
         }
         Ok(())
@@ -106,8 +106,8 @@ impl Ledger {
         effects: &mut Effects,
     ) -> Result<(), SubmitError> {
         self.may_submit()?;
-        self.scheduler = scheduler.take();
-        self.submitted = true;
+        self.queue.scheduler = scheduler.take();
+        self.queue.submitted = true;
         let at = self.now();
         self.start_job(at, effects);
         for id in self.tasks.ids() {
@@ -126,7 +126,7 @@ impl Ledger {
 
     fn submit_task(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         self.enter(at, id, TaskState::Submitted, None, false, effects);
-        self.ready.push_back(id);
+        self.queue.ready.push_back(id);
     }
 
     /// No more tasks are added. Without a scheduler and with no one left to name one (`orphaned`), tasks that wait for
@@ -137,7 +137,7 @@ impl Ledger {
         }
         self.sealed = true;
         let at = self.now();
-        if orphaned && self.scheduler.is_none() {
+        if orphaned && self.queue.scheduler.is_none() {
             let message = "its job was never submitted";
             let cause = Arc::new(Cause::canceled(CancelReason::Dropped, Some(message.into())));
             for id in self.tasks.ids() {
@@ -153,19 +153,19 @@ impl Ledger {
     pub(super) fn end(&mut self, at: u64, id: TaskId, end: End, effects: &mut Effects) {
         let End { state, error, output, cause, observed } = end;
         self.end_attempt(at, id, effects);
-        let reading = self.latest.reading(id);
+        let reading = self.board.latest.reading(id);
         let Some(entry) = self.tasks.get_mut(id) else { return };
         let before = Share::of(entry, &reading);
         if let Some(error) = error {
             entry.extra().error = Some(Arc::new(error));
         }
         if let Some(output) = output {
-            match set_aside(&mut self.outputs, id, &entry.name, output) {
+            match set_aside(&mut self.seldom.outputs, id, &entry.name, output) {
                 Some(output) => entry.extra().output = Some(output),
                 None => entry.extra().output_taken = true,
             }
-        } else if state.is_success() && !self.outputs.is_empty() {
-            set_aside(&mut self.outputs, id, &entry.name, Arc::new(()));
+        } else if state.is_success() && !self.seldom.outputs.is_empty() {
+            set_aside(&mut self.seldom.outputs, id, &entry.name, Arc::new(()));
         }
         let attempt = entry.attempt;
         self.drop_work(id, effects);
@@ -173,32 +173,32 @@ impl Ledger {
         self.append(at, Change::Completed { task: id, attempt, state }, None, effects);
         self.done += 1;
         if let Some(entry) = self.tasks.get(id) {
-            self.sums.remove(before);
-            self.sums.add(Share::of(entry, &reading));
+            self.board.sums.remove(before);
+            self.board.sums.add(Share::of(entry, &reading));
             if !state.is_success() && state != TaskState::Canceled {
                 let failed = self.failure(id, entry);
-                if self.failures.len() < self.options.keep_failures {
-                    self.failures.push(failed);
+                if self.seldom.failures.len() < self.options.keep_failures {
+                    self.seldom.failures.push(failed);
                 }
             }
         }
-        if !self.handle_wakers.is_empty()
-            && let Some(mut wakers) = self.handle_wakers.remove(&id)
+        if !self.seldom.handle_wakers.is_empty()
+            && let Some(mut wakers) = self.seldom.handle_wakers.remove(&id)
         {
             wakers.take(u16::MAX, &mut effects.wakes);
         }
-        if !self.outputs.is_empty() {
+        if !self.seldom.outputs.is_empty() {
             self.wakers.take(mask::OUTPUT, &mut effects.wakes);
         }
-        self.recount = true;
-        if self.notices.has_readers() {
-            self.signal.open();
+        self.board.recount = true;
+        if self.board.notices.has_readers() {
+            self.signal().open();
         }
         effects.refill = true;
         self.trim_now_and_then(effects);
         if let Some(most) = self.options.max_failures
             && self.counts.failed() >= most
-            && self.canceled.is_none()
+            && self.seldom.canceled.is_none()
         {
             let message = format!("{most} failed, which is as many as may");
             let cause = Cause::canceled(CancelReason::Consequence, Some(message.into()));
@@ -224,7 +224,7 @@ impl Ledger {
             return;
         }
         let by_user = |cause: &Arc<Cause>| cause.reason == Some(CancelReason::User);
-        let canceled_by_user = self.canceled.as_ref().is_some_and(by_user);
+        let canceled_by_user = self.seldom.canceled.as_ref().is_some_and(by_user);
         let state = if canceled_by_user && self.counts.completed() < self.tasks.len() {
             JobState::Canceled
         } else if self.counts.failed() > 0 {
@@ -234,40 +234,40 @@ impl Ledger {
         } else {
             JobState::Completed
         };
-        let elapsed = match self.started {
+        let elapsed = match self.queue.started {
             Some((start, _)) => self.clock.now().saturating_duration_since(start),
             None => std::time::Duration::ZERO,
         };
         self.publish_window(at, effects);
         self.enter_job(at, state, None, effects);
         self.append(at, Change::JobCompleted { state }, None, effects);
-        self.ended = Some(Ended { at, elapsed });
-        if let Some(timer) = self.force_timer.take() {
+        self.seldom.ended = Some(Ended { at, elapsed });
+        if let Some(timer) = self.seldom.force_timer.take() {
             self.clock.disarm(timer);
         }
-        self.ready.clear();
-        effects.scheduler = self.scheduler.take().or(effects.scheduler.take());
+        self.queue.ready.clear();
+        effects.scheduler = self.queue.scheduler.take().or(effects.scheduler.take());
         self.wakers.take(u16::MAX, &mut effects.wakes);
     }
 
     /// Ends the tasks that wait for a worker: there won't be one.
     pub(crate) fn interrupt_ready(&mut self, effects: &mut Effects) {
         let at = self.now();
-        for id in std::mem::take(&mut self.ready) {
+        for id in std::mem::take(&mut self.queue.ready) {
             if self.tasks.get(id).is_some_and(|entry| entry.state == TaskState::Submitted) {
                 let message = "what would have run the task has gone";
                 let failure = Failure::new(FailureKind::Interrupted, message);
                 self.end(at, id, End::new(TaskState::Interrupted).error(failure), effects);
             }
         }
-        self.thinks_ready = false;
+        self.queue.thinks_ready = false;
     }
 
     /// The last updates of attempts that have ended in the window and are not outdone by newer ones.
     fn take_last_updates(&mut self) -> Vec<(u64, Update)> {
-        let mut ended = std::mem::take(&mut self.last_updates);
+        let mut ended = std::mem::take(&mut self.board.last_updates);
         if !ended.is_empty() {
-            let mut told: HashSet<TaskId> = self.updates.tasks().collect();
+            let mut told: HashSet<TaskId> = self.board.updates.tasks().collect();
             let present = |update: &Update| {
                 // One that has gone has ended for good.
                 self.tasks.get(update.task).is_none_or(|entry| entry.attempt == update.attempt)
@@ -282,19 +282,19 @@ impl Ledger {
     /// Tells readers of windows what has changed since the last one, with the job's progress.
     pub(super) fn publish_window(&mut self, at: u64, effects: &mut Effects) {
         let ended = self.take_last_updates();
-        let recount = std::mem::take(&mut self.recount);
-        let changed = recount || !self.updates.is_empty() || !ended.is_empty();
-        if !changed || !self.notices.has_readers() {
-            self.updates.clear();
+        let recount = std::mem::take(&mut self.board.recount);
+        let changed = recount || !self.board.updates.is_empty() || !ended.is_empty();
+        if !changed || !self.board.notices.has_readers() {
+            self.board.updates.clear();
             return;
         }
-        if self.updates.is_empty() {
-            self.stamp += 1;
+        if self.board.updates.is_empty() {
+            self.board.stamp += 1;
         }
-        let when = When { stamp: self.stamp, after: self.history.last_seq(), at };
-        let (updates, progress) = (std::mem::take(&mut self.updates), self.progress());
+        let when = When { stamp: self.board.stamp, after: self.history.last_seq(), at };
+        let (updates, progress) = (std::mem::take(&mut self.board.updates), self.progress());
         let window = Some(Closed { ended, progress });
-        self.notices.publish(Batch { when, updates, window });
+        self.board.notices.publish(Batch { when, updates, window });
         self.wakers.take(mask::PROGRESS | mask::WINDOW, &mut effects.wakes);
     }
 }

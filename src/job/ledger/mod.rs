@@ -4,6 +4,7 @@
 mod attempts;
 mod cancel;
 mod flush;
+mod groups;
 mod life;
 mod read;
 mod state;

@@ -34,7 +34,7 @@ impl Ledger {
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        match (self.ended, self.started) {
+        match (self.seldom.ended, self.queue.started) {
             (Some(ended), _) => ended.elapsed,
             (None, Some((start, _))) => self.clock.now().saturating_duration_since(start),
             (None, None) => Duration::ZERO,
@@ -42,23 +42,23 @@ impl Ledger {
     }
 
     pub(crate) fn failures(&self) -> &[TaskFailed] {
-        &self.failures
+        &self.seldom.failures
     }
 
     pub(crate) fn scheduler(&self) -> Option<Arc<dyn Scheduler>> {
-        self.scheduler.clone()
+        self.queue.scheduler.clone()
     }
 
     /// How often the scheduler was told that tasks are ready.
     pub(crate) fn told(&self) -> u64 {
-        self.told
+        self.queue.told
     }
 
     pub(crate) fn expect(&mut self, tasks: usize) {
-        self.expected = Some(tasks);
-        self.recount = true;
-        if self.notices.has_readers() {
-            self.signal.open();
+        self.seldom.expected = Some(tasks);
+        self.board.recount = true;
+        if self.board.notices.has_readers() {
+            self.signal().open();
         }
     }
 
@@ -68,7 +68,7 @@ impl Ledger {
     }
 
     pub(crate) fn is_submitted(&self) -> bool {
-        self.submitted
+        self.queue.submitted
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -86,8 +86,9 @@ impl Ledger {
 
     pub(crate) fn progress(&self) -> JobProgress {
         let added = self.tasks.len();
-        let expected = if self.sealed { Some(added) } else { self.expected.map(|n| n.max(added)) };
-        self.sums.progress(self.counts, expected)
+        let expected =
+            if self.sealed { Some(added) } else { self.seldom.expected.map(|n| n.max(added)) };
+        self.board.sums.progress(self.counts, expected)
     }
 
     pub(crate) fn has(&self, id: TaskId) -> bool {
@@ -111,7 +112,7 @@ impl Ledger {
     }
 
     fn task_of(&self, id: TaskId, entry: &TaskEntry) -> TaskSnapshot {
-        let report = self.latest.reading(id).report();
+        let report = self.board.latest.reading(id).report();
         TaskSnapshot {
             task: id,
             name: entry.name.clone(),
@@ -133,8 +134,8 @@ impl Ledger {
             state: self.state,
             seq: self.history.last_seq(),
             created_at: Timestamp::from_micros(self.created_at),
-            started_at: self.started.map(|(_, at)| Timestamp::from_micros(at)),
-            ended_at: self.ended.map(|ended| Timestamp::from_micros(ended.at)),
+            started_at: self.queue.started.map(|(_, at)| Timestamp::from_micros(at)),
+            ended_at: self.seldom.ended.map(|ended| Timestamp::from_micros(ended.at)),
             progress: self.progress(),
             tasks: there.map(|(id, entry)| self.task_of(id, entry)).collect(),
         }
@@ -149,7 +150,7 @@ impl Ledger {
     ) -> Option<HandleResult> {
         let result = self.result_now(id);
         if result.is_none() {
-            self.handle_wakers.entry(id).or_default().register(key, 1, waker);
+            self.seldom.handle_wakers.entry(id).or_default().register(key, 1, waker);
         }
         result
     }
@@ -174,7 +175,7 @@ impl Ledger {
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.handled = false;
         }
-        self.handle_wakers.get_mut(&id)?.forget(key)
+        self.seldom.handle_wakers.get_mut(&id)?.forget(key)
     }
 
     /// Whether the job has ended; else registers the waker.
@@ -201,8 +202,8 @@ impl Ledger {
         // Readers of both find a task's last progress as long as they have not passed its end.
         let position = (self.options.history == History::Unread).then(|| {
             let (from, readers) = match &cursor {
-                Some(cursor) => (cursor.seq(), &mut self.positions),
-                None => (0, &mut self.stamps),
+                Some(cursor) => (cursor.seq(), &mut self.seldom.positions),
+                None => (0, &mut self.seldom.stamps),
             };
             let position = Arc::new(AtomicU64::new(from));
             readers.push(Arc::downgrade(&position));
@@ -210,9 +211,9 @@ impl Ledger {
         });
         Opened {
             cursor,
-            notices: reads_progress.then(|| self.notices.subscribe()),
+            notices: reads_progress.then(|| self.board.notices.subscribe()),
             last_seq: self.history.last_seq(),
-            stamp: self.stamp,
+            stamp: self.board.stamp,
             position,
         }
     }
@@ -235,13 +236,13 @@ impl Ledger {
     }
 
     pub(crate) fn shown(&self, id: TaskId) -> Option<(u32, Shown)> {
-        self.latest.get(id).map(|shown| (self.attempt_of(id), shown))
+        self.board.latest.get(id).map(|shown| (self.attempt_of(id), shown))
     }
 
     /// The attempt of a task that may have gone.
     fn attempt_of(&self, id: TaskId) -> u32 {
         let there = self.tasks.get(id).map(|entry| entry.attempt);
-        there.or_else(|| self.retired.get(&id).copied()).unwrap_or(1)
+        there.or_else(|| self.seldom.retired.get(&id).copied()).unwrap_or(1)
     }
 
     pub(crate) fn table(&mut self, newer_than: u64, with_ended: bool) -> Table {
@@ -249,11 +250,11 @@ impl Ledger {
             let ended = |entry: &TaskEntry| entry.state.is_terminal();
             with_ended || !self.entry(id).is_none_or(ended)
         };
-        let newer = self.latest.newer(newer_than).filter(|(id, _)| wanted(*id));
+        let newer = self.board.latest.newer(newer_than).filter(|(id, _)| wanted(*id));
         let shown = newer.map(|(id, shown)| (id, self.attempt_of(id), shown)).collect();
         Table {
             shown,
-            stamp: self.stamp,
+            stamp: self.board.stamp,
             last_seq: self.history.last_seq(),
             at: self.now(),
             progress: self.progress(),
@@ -261,7 +262,7 @@ impl Ledger {
     }
 
     pub(crate) fn cause(&self, seq: u64) -> Option<Arc<Cause>> {
-        self.causes.get(&seq).cloned()
+        self.seldom.causes.get(&seq).cloned()
     }
 
     /// The event of a record, with its name, cause, error and output.
@@ -317,7 +318,7 @@ impl Ledger {
                     published: extra.and_then(|extra| extra.published.clone()),
                     output: extra.and_then(|extra| extra.output.clone()),
                 };
-                event.set_report(self.latest.reading(task).report());
+                event.set_report(self.board.latest.reading(task).report());
                 Event::TaskCompleted(event)
             }
             Change::JobCompleted { state } => {
@@ -329,8 +330,8 @@ impl Ledger {
 
     /// Sets outputs of a type aside from now on, those of ended tasks first. Returns the queue's number.
     pub(crate) fn read_outputs(&mut self, mut queue: OutputQueue) -> u64 {
-        self.last_outputs += 1;
-        let id = self.last_outputs;
+        self.seldom.last_outputs += 1;
+        let id = self.seldom.last_outputs;
         queue.id = id;
         for task in self.tasks.ids() {
             let Some(entry) = self.tasks.get_mut(task) else { continue };
@@ -350,7 +351,7 @@ impl Ledger {
                 None => {}
             }
         }
-        self.outputs.push(queue);
+        self.seldom.outputs.push(queue);
         id
     }
 
@@ -362,7 +363,7 @@ impl Ledger {
         waker: &mut Option<Waker>,
         effects: &mut crate::job::effects::Effects,
     ) -> Taken {
-        let found = self.outputs.iter_mut().find(|outputs| outputs.id == queue);
+        let found = self.seldom.outputs.iter_mut().find(|outputs| outputs.id == queue);
         if let Some(output) = found.and_then(OutputQueue::pop) {
             self.tell_ready(effects);
             return Taken::Output(output);
@@ -380,8 +381,8 @@ impl Ledger {
         queue: u64,
         effects: &mut crate::job::effects::Effects,
     ) -> Option<OutputQueue> {
-        let at = self.outputs.iter().position(|outputs| outputs.id == queue)?;
-        let closed = self.outputs.swap_remove(at);
+        let at = self.seldom.outputs.iter().position(|outputs| outputs.id == queue)?;
+        let closed = self.seldom.outputs.swap_remove(at);
         self.tell_ready(effects);
         Some(closed)
     }
@@ -392,6 +393,6 @@ impl Ledger {
     pub(crate) fn dismantle(
         &mut self,
     ) -> (impl Iterator<Item = TaskEntry> + use<>, Vec<TaskFailed>) {
-        (self.tasks.drain(), std::mem::take(&mut self.failures))
+        (self.tasks.drain(), std::mem::take(&mut self.seldom.failures))
     }
 }

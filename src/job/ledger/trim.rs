@@ -19,9 +19,9 @@ impl Ledger {
     /// Called at each end of a task.
     pub(super) fn trim_now_and_then(&mut self, effects: &mut Effects) {
         if self.options.history == History::Unread {
-            self.ends_since_trim += 1;
-            if self.ends_since_trim >= EVERY {
-                self.ends_since_trim = 0;
+            self.seldom.ends_since_trim += 1;
+            if self.seldom.ends_since_trim >= EVERY {
+                self.seldom.ends_since_trim = 0;
                 self.trim(effects);
             }
         }
@@ -29,7 +29,7 @@ impl Ledger {
 
     fn trim(&mut self, effects: &mut Effects) {
         let last = self.history.last_seq();
-        let passed = least(&mut self.positions).unwrap_or(last).min(last);
+        let passed = least(&mut self.seldom.positions).unwrap_or(last).min(last);
         if last - passed > FAR_BEHIND {
             self.wakers.take(mask::LIFECYCLE, &mut effects.wakes);
         }
@@ -40,7 +40,7 @@ impl Ledger {
         let first = self.history.first_seq();
         while let Some((seq, packed)) = cursor.peek().filter(|(seq, _)| *seq < first) {
             cursor.pass();
-            self.causes.remove(&seq);
+            self.seldom.causes.remove(&seq);
             if let Change::Completed { task, .. } = packed.unpack().change {
                 self.retire(task, effects);
             }
@@ -54,7 +54,7 @@ impl Ledger {
     /// All have passed the end of a task. What it holds goes, unless its handle may ask for it.
     fn retire(&mut self, id: TaskId, effects: &mut Effects) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
-        self.retired.insert(id, entry.attempt);
+        self.seldom.retired.insert(id, entry.attempt);
         entry.retired = true;
         if !entry.handled {
             entry.name = Default::default();
@@ -64,9 +64,9 @@ impl Ledger {
 
     /// Forgets the progress of retired tasks whose last value has been told to all who read progress alone.
     fn clear_progress(&mut self) {
-        let told = least(&mut self.stamps).unwrap_or(u64::MAX);
-        let latest = &mut self.latest;
-        self.retired.retain(|id, _| {
+        let told = least(&mut self.seldom.stamps).unwrap_or(u64::MAX);
+        let latest = &mut self.board.latest;
+        self.seldom.retired.retain(|id, _| {
             let untold = latest.stamp(*id) > told;
             if !untold {
                 latest.clear(*id);
