@@ -123,15 +123,24 @@ impl Reader {
         }
     }
 
-    /// The next record of a kind in `mask` as it is, where that is all there is to do: no progress is to be told in its
-    /// place, and nobody wants to know how far it was read.
-    #[inline]
-    pub(crate) fn next_packed(&mut self, mask: u16) -> Option<(u64, Packed)> {
+    /// The next record of a kind in `mask`, if it is at hand and all there is to do is to make an event of it: no progress is
+    /// to be told in its place, and nobody wants to know how far it was read.
+    #[inline(always)]
+    pub(crate) fn next_at_hand(&mut self, mask: u16) -> Option<(u64, Packed)> {
         let cursor = self.cursor.as_mut().filter(|_| self.alone)?;
         loop {
-            let (seq, packed) = cursor.next_of(mask)?;
+            let (seq, packed) = cursor.next_at_hand(mask)?;
             if seq > self.after {
                 return Some((seq, packed));
+            }
+        }
+    }
+
+    fn next_packed(&mut self) -> Option<Item> {
+        loop {
+            let (seq, packed) = self.cursor.as_mut()?.next_of(self.mask)?;
+            if seq > self.after {
+                return Some(Item::Record(seq, packed));
             }
         }
     }
@@ -144,8 +153,7 @@ impl Reader {
 
     fn read(&mut self) -> Option<Item> {
         if self.alone {
-            let (seq, packed) = self.next_packed(self.mask)?;
-            return Some(Item::Record(seq, packed));
+            return self.next_packed();
         }
         loop {
             if let Some((seq, record)) = self.held.take() {

@@ -15,6 +15,7 @@ use futures::stream::FusedStream;
 
 use super::item::{Item, Quick, Told};
 use super::reader::Reader;
+use super::record::Packed;
 use super::source::{Opened, Source, Start, mask};
 use crate::base::{Clock, block_on};
 use crate::model::{
@@ -199,7 +200,7 @@ mod sealed {
         /// The next item, if it is one that takes no detour to find.
         #[inline]
         fn quick(reader: &mut Reader) -> Option<Quick> {
-            reader.next_packed(Self::MASK).map(|(seq, packed)| Quick::Record(seq, packed))
+            reader.next_at_hand(Self::MASK).map(|(seq, packed)| Quick::Record(seq, packed))
         }
 
         /// Makes the event of it.
@@ -270,36 +271,42 @@ impl Make for TaskStateChanged {
         at_seq(self.seq)
     }
 
-    /// Made here and not by the ledger, so that most need no lock.
     #[inline(always)]
     fn of_quick(reader: &Reader, quick: Quick) -> TaskStateChanged {
-        let Quick::Record(seq, packed) = quick else {
-            unreachable!("the mask lets only records through")
-        };
-        TaskStateChanged {
-            job: reader.job(),
-            task: packed.task(),
-            attempt: packed.attempt(),
-            seq,
-            at: Timestamp::from_micros(packed.at()),
-            from: packed.from(),
-            to: packed.to(),
-            observed: packed.is_observed(),
-            cause: if packed.is_caused() { cause(reader, seq) } else { None },
+        match quick {
+            Quick::Record(seq, packed) => state_changed(reader, seq, packed, None),
+            Quick::Plain(..) => unreachable!("the mask lets only records through"),
         }
     }
 
     fn of(reader: &Reader, item: Item) -> TaskStateChanged {
-        match item {
-            Item::Record(seq, packed) => Self::of_quick(reader, Quick::Record(seq, packed)),
-            _ => unreachable!("the mask lets only records through"),
-        }
+        let Item::Record(seq, packed) = item else {
+            unreachable!("the mask lets only records through")
+        };
+        let cause = if packed.is_caused() { reader.source().cause(seq) } else { None };
+        state_changed(reader, seq, packed, cause)
     }
 }
 
-#[cold]
-fn cause(reader: &Reader, seq: u64) -> Option<Arc<Cause>> {
-    reader.source().cause(seq)
+/// Made here and not by the ledger, so that most need no lock.
+#[inline(always)]
+fn state_changed(
+    reader: &Reader,
+    seq: u64,
+    packed: Packed,
+    cause: Option<Arc<Cause>>,
+) -> TaskStateChanged {
+    TaskStateChanged {
+        job: reader.job(),
+        task: packed.task(),
+        attempt: packed.attempt(),
+        seq,
+        at: Timestamp::from_micros(packed.at()),
+        from: packed.from(),
+        to: packed.to(),
+        observed: packed.is_observed(),
+        cause,
+    }
 }
 
 impl Make for TaskProgressUpdated {
