@@ -77,6 +77,7 @@ struct Extras {
     wakers: Wakers,
 }
 
+#[repr(C, align(64))]
 pub(crate) struct Page {
     slots: [Slot; PAGE],
     /// A bit for each slot that the flusher is to look at.

@@ -33,12 +33,14 @@ pub(crate) const SPECIAL: u32 = 1 << 10;
 /// No value: a NaN, which no reporter can store.
 const NONE: u64 = f64::NAN.to_bits();
 
+/// Value and flags side by side: in a page, that puts them on one cache line in seven cases of eight.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Slot {
     value: AtomicU64,
-    count: AtomicI64,
     flags: AtomicU32,
     task: AtomicU32,
+    count: AtomicI64,
 }
 
 impl Slot {
