@@ -138,6 +138,8 @@ pub(crate) struct Milepost<E> {
     pub(crate) subscribe: fn(&Job) -> EventStream<E>,
     /// How many of the events of a task are of this kind.
     pub(crate) of_each_task: usize,
+    /// Read by `try_recv`, and not by `drain`.
+    pub(crate) one_by_one: bool,
 }
 
 impl<E> Clone for Milepost<E> {
@@ -181,5 +183,12 @@ impl<E: StreamEvent + 'static> Channel for Milepost<E> {
 
     fn read(self, receiver: &mut Self::Receiver) -> bool {
         receiver.try_recv().is_some_and(|event| seen(&event))
+    }
+
+    fn drain(self, receiver: &mut Self::Receiver) -> usize {
+        if !self.one_by_one {
+            return receiver.drain(|event| _ = seen(&event));
+        }
+        std::iter::repeat_with(|| self.read(receiver)).take_while(|read| *read).count()
     }
 }

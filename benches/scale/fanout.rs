@@ -70,11 +70,16 @@ fn memory(channel: impl Channel, readers: usize) -> f64 {
     peak
 }
 
-const STATES: Milepost<milepost::TaskStateChanged> =
-    Milepost { life: Life::Tasks, subscribe: Job::task_state_changed, of_each_task: 3 };
+const STATES: Milepost<milepost::TaskStateChanged> = Milepost {
+    life: Life::Tasks,
+    subscribe: Job::task_state_changed,
+    of_each_task: 3,
+    one_by_one: false,
+};
+const ONE_BY_ONE: Milepost<milepost::TaskStateChanged> = Milepost { one_by_one: true, ..STATES };
 const TURNS: Milepost<milepost::TaskStateChanged> = Milepost { life: Life::Turns, ..STATES };
 const ALL: Milepost<milepost::Event> =
-    Milepost { life: Life::Tasks, subscribe: Job::events, of_each_task: 5 };
+    Milepost { life: Life::Tasks, subscribe: Job::events, of_each_task: 5, one_by_one: false };
 
 /// Runs a comparison of all ways. The cases come in pairs; the first pair is tokio's, the second `STATES`.
 fn compare<const ONE: bool>(readers: usize) -> Vec<Case<'static>> {
@@ -100,6 +105,7 @@ fn compare<const ONE: bool>(readers: usize) -> Vec<Case<'static>> {
     let mut cases = Vec::new();
     cases.extend(pair::<ONE>("tokio broadcast", TokioBroadcast, readers, EVENTS));
     cases.extend(pair::<ONE>("task_state_changed", STATES, readers, EVENTS));
+    cases.extend(pair::<ONE>("task_state_changed, one by one", ONE_BY_ONE, readers, fewer));
     cases.extend(pair::<ONE>("task_state_changed of one task", TURNS, readers, fewer));
     cases.extend(pair::<ONE>("events", ALL, readers, fewer));
     cases.extend(pair::<ONE>("async-broadcast", AsyncBroadcast, readers, fewer));

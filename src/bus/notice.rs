@@ -2,6 +2,7 @@
 //! had (B2, B4). The channel's own wake-ups are not used; see B5.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_broadcast::{InactiveReceiver, Receiver, Sender};
 
@@ -118,26 +119,40 @@ pub(crate) struct Closed {
     pub(crate) progress: JobProgress,
 }
 
+struct Channel {
+    sender: Sender<Arc<Batch>>,
+    receiver: InactiveReceiver<Arc<Batch>>,
+    sent: Arc<AtomicU64>,
+}
+
+/// What a reader gets publications from.
+pub(crate) struct Subscribed {
+    pub(crate) receiver: Receiver<Arc<Batch>>,
+    /// How many were sent: a look at it costs nothing, one into the channel a lock.
+    pub(crate) sent: Arc<AtomicU64>,
+}
+
 /// The channel; made when the first reader comes.
 #[derive(Default)]
 pub(crate) struct Notices {
-    channel: Option<Box<(Sender<Arc<Batch>>, InactiveReceiver<Arc<Batch>>)>>,
+    channel: Option<Box<Channel>>,
     /// The last window that was published: once all have read it, the next one takes its memory over.
     last: Option<Arc<Batch>>,
 }
 
 impl Notices {
-    pub(crate) fn subscribe(&mut self) -> Receiver<Arc<Batch>> {
+    pub(crate) fn subscribe(&mut self) -> Subscribed {
         let channel = self.channel.get_or_insert_with(|| {
             let (mut sender, receiver) = async_broadcast::broadcast(KEPT);
             sender.set_overflow(true);
-            Box::new((sender, receiver.deactivate()))
+            let receiver = receiver.deactivate();
+            Box::new(Channel { sender, receiver, sent: Arc::default() })
         });
-        channel.1.activate_cloned()
+        Subscribed { receiver: channel.receiver.activate_cloned(), sent: channel.sent.clone() }
     }
 
     pub(crate) fn has_readers(&self) -> bool {
-        self.channel.as_ref().is_some_and(|channel| channel.0.receiver_count() > 0)
+        self.channel.as_ref().is_some_and(|channel| channel.sender.receiver_count() > 0)
     }
 
     pub(crate) fn publish(&mut self, batch: Batch) {
@@ -147,7 +162,8 @@ impl Notices {
                 self.last = Some(batch.clone());
             }
             // Without readers there is nobody to miss it.
-            let _ = channel.0.try_broadcast(batch);
+            let _ = channel.sender.try_broadcast(batch);
+            channel.sent.fetch_add(1, Ordering::Release);
         }
     }
 

@@ -3,18 +3,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use async_broadcast::{Receiver, TryRecvError};
+use async_broadcast::TryRecvError;
 
 use super::item::{Item, Quick, Told, WindowItem};
 use super::latest::Shown;
-use super::notice::Batch;
+use super::notice::{Batch, Subscribed};
 use super::record::{Change, Record};
 use super::source::{Source, mask};
 use crate::model::TaskId;
 
 pub(super) struct ProgressReader {
-    notices: Receiver<Arc<Batch>>,
+    notices: Subscribed,
+    /// How many had been sent when the channel was found empty, if it was.
+    emptied: Option<u64>,
     /// All publications up to this one were told, or newer values in their place.
     pub(super) seen: u64,
     /// A notice that was received and is not due yet.
@@ -39,15 +42,11 @@ enum Telling {
 
 impl ProgressReader {
     /// A reader of what comes after the publication `seen`, opened at `stamp` and the lifecycle event `last_seq`.
-    pub(super) fn new(
-        notices: Receiver<Arc<Batch>>,
-        seen: u64,
-        stamp: u64,
-        last_seq: u64,
-    ) -> ProgressReader {
+    pub(super) fn new(notices: Subscribed, seen: u64, stamp: u64, last_seq: u64) -> ProgressReader {
         let late = seen < stamp;
         ProgressReader {
             notices,
+            emptied: None,
             seen,
             ahead: None,
             telling: Telling::Nothing,
@@ -67,11 +66,19 @@ impl ProgressReader {
     /// Takes the next notice from the channel, unless there is one. True if there are no more.
     fn receive(&mut self) -> bool {
         while !self.missed && !self.waits_for_records() {
-            match self.notices.try_recv() {
+            // Read first: what is sent meanwhile is found by the next look.
+            let sent = Some(self.notices.sent.load(Ordering::Acquire));
+            if self.emptied == sent {
+                return true;
+            }
+            match self.notices.receiver.try_recv() {
                 Ok(batch) if batch.when.stamp <= self.seen => {}
                 Ok(batch) => self.ahead = Some(batch),
                 Err(TryRecvError::Overflowed(_)) => self.missed = true,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => {
+                    self.emptied = sent;
+                    return true;
+                }
             }
         }
         false

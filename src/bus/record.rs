@@ -121,6 +121,12 @@ impl Packed {
         self.bits() & CAUSED != 0
     }
 
+    /// Whether it is a change of a task's state without a cause: nothing is kept beside it.
+    #[inline]
+    pub(super) fn is_state_alone(self) -> bool {
+        self.kind() == 2 && !self.is_caused()
+    }
+
     pub(crate) fn unpack(self) -> Record {
         let (task, attempt) = (self.task(), self.attempt());
         let job_state = |code: u64| JobState::from_code((code & 0xf) as u8);

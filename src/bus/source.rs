@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::Waker;
 
-use async_broadcast::Receiver;
-
 use super::history::Cursor;
 use super::latest::Shown;
-use super::notice::Batch;
+use super::notice::Subscribed;
 use super::record::Record;
 use crate::base::WakerKey;
 use crate::model::{Cause, Event, EventKind, JobId, JobProgress, TaskId};
@@ -58,7 +56,7 @@ pub(crate) enum Start {
 pub(crate) struct Opened {
     /// None for a reader of progress alone: a cursor would keep history for it.
     pub(crate) cursor: Option<Cursor>,
-    pub(crate) notices: Option<Receiver<Arc<Batch>>>,
+    pub(crate) notices: Option<Subscribed>,
     pub(crate) last_seq: u64,
     pub(crate) stamp: u64,
     /// Where to say how far one has read, if that frees history: up to which lifecycle event, or, for a reader of
