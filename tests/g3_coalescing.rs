@@ -450,6 +450,24 @@ fn g3_jobs_have_windows_of_their_own() {
 }
 
 #[test]
+fn g3_what_is_no_number_is_told_with_or_without_details() {
+    for detailed in [false, true] {
+        let (job, clock) = job();
+        let mut progress = job.task_progress_updated();
+        let task = running(&job, "task");
+        if detailed {
+            task.set_message("dividing");
+        }
+        task.set_progress(5);
+        clock.advance(WINDOW);
+        task.set_progress(f64::INFINITY);
+        clock.advance(WINDOW);
+        let told: Vec<_> = drain(&mut progress).iter().map(|told| told.progress).collect();
+        assert_eq!(told, [Some(5.0), None], "with details: {detailed}");
+    }
+}
+
+#[test]
 fn g3_windows_close_whether_or_not_somebody_reads() {
     let (job, clock) = job();
     let task = running(&job, "task");

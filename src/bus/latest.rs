@@ -103,11 +103,11 @@ impl Latest {
         page.set_detail(at, reading.detail);
     }
 
-    /// Notes a value of a task that has no details, unless it was told before. Returns whether it did.
+    /// Notes a value, which is a number, of a task that has no details, unless it was told before. Returns whether it did.
     #[inline]
     pub(crate) fn set_plain(&mut self, task: TaskId, value: f64, when: When) -> bool {
         let (page, at) = (self.page(task), task.index() % PAGE);
-        let news = !value.is_nan() && value != page.cells[at].value;
+        let news = value != page.cells[at].value;
         if news {
             page.set(at, value, when);
         }

@@ -40,6 +40,11 @@ impl Effects {
         self.garbage.push(Box::new(value));
     }
 
+    /// Whether code of users will run that may take its time.
+    pub(super) fn may_take_long(&self, core: &JobCore) -> bool {
+        !self.works.is_empty() || !self.garbage.is_empty() || (self.refill && core.has_feeds())
+    }
+
     pub(super) fn run(&mut self, core: &Arc<JobCore>) {
         if !self.wakes.is_empty() {
             std::mem::take(&mut self.wakes).wake(&core.clock);

@@ -39,6 +39,10 @@ impl JobCore {
         self.refill();
     }
 
+    pub(super) fn has_feeds(&self) -> bool {
+        self.feeds.get().is_some()
+    }
+
     /// Drops the feeds, which nobody will ask any more.
     pub(super) fn drop_feeds(&self) {
         let Some(all) = self.feeds.get() else { return };

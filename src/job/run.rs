@@ -155,7 +155,9 @@ impl Attempt {
         self.core.update(|ledger, effects| {
             let at = ledger.now();
             let counts = ledger.finish(at, task, attempt, finish, work, effects);
-            (counts && start_next).then(|| ledger.start_next(at, effects)).flatten()
+            // What was started runs once the effects have: it must not wait for code of users.
+            let at_once = counts && start_next && !effects.may_take_long(&self.core);
+            at_once.then(|| ledger.start_ready(at, effects)).flatten()
         })
     }
 
@@ -275,6 +277,13 @@ impl Future for TaskRun {
         if let Some(future) = future.take() {
             drop_contained("the drop of a task's future", future);
         }
+        // Code that won't run again goes now, so that it is not in the way of the next task.
+        let is_over = matches!(finish, Finish::Completed(_));
+        let is_spent = |work: &mut Box<dyn Work>| is_over || !work.is_repeatable();
+        if let Some(work) = work.take_if(is_spent) {
+            drop_contained("the drop of a task's closure", work);
+        }
+        debug_assert!(next.is_none(), "a task ends once");
         *next = attempt.finish_and(finish, work.take(), *starts_next);
         Poll::Ready(attempt.slot.is_abandoned())
     }

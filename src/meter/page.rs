@@ -337,11 +337,10 @@ impl<'a> Visit<'a> {
         self.page.read(self.index)
     }
 
-    /// Its value, or NaN, if there is no more to say of it.
+    /// Its value, if there is no more to say of it.
     #[inline]
     pub(crate) fn plain(&self) -> Option<f64> {
-        let value = self.page.slot(self.index).plain()?;
-        Some(if value.is_finite() { value } else { f64::NAN })
+        self.page.slot(self.index).plain().filter(|value| value.is_finite())
     }
 
     /// What becomes of the slot, in which there was something new or not (M4).

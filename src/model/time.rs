@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// When something happened, to the microsecond. Its text, also in JSON, is RFC 3339 in UTC.
+/// When something happened, to the microsecond. Its text, also in JSON, is that of RFC 3339 in UTC, as in
+/// `2020-01-01T12:00:00.000250Z`; what is finer than a microsecond is cut off. Additions end with the year 9999.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

@@ -40,14 +40,21 @@ pub(crate) enum Finish {
 impl Ledger {
     /// Starts the next task that waits for a worker. If there is none, the scheduler is told again when there is.
     pub(crate) fn start_next(&mut self, at: u64, effects: &mut Effects) -> Option<Started> {
-        if self.may_start() {
-            while let Some(id) = self.queue.ready.pop_front() {
-                if let Some(started) = self.start(at, id, effects) {
-                    return Some(started);
-                }
+        let started = self.start_ready(at, effects);
+        self.queue.thinks_ready &= started.is_some();
+        started
+    }
+
+    /// The same, for a worker that will look again: the scheduler goes on thinking that there are tasks.
+    pub(crate) fn start_ready(&mut self, at: u64, effects: &mut Effects) -> Option<Started> {
+        if !self.may_start() {
+            return None;
+        }
+        while let Some(id) = self.queue.ready.pop_front() {
+            if let Some(started) = self.start(at, id, effects) {
+                return Some(started);
             }
         }
-        self.queue.thinks_ready = false;
         None
     }
 

@@ -239,6 +239,7 @@ impl Ledger {
             None => std::time::Duration::ZERO,
         };
         self.publish_window(at, effects);
+        self.board.notices.rest();
         self.enter_job(at, state, None, effects);
         self.append(at, Change::JobCompleted { state }, None, effects);
         self.seldom.ended = Some(Ended { at, elapsed });
