@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use super::core::JobCore;
 use super::scheduler::Scheduler;
@@ -14,7 +13,7 @@ use crate::base::{Clock, Wakes, drop_contained, run_on_pool};
 pub(crate) struct Effects {
     pub(crate) wakes: Wakes,
     /// Code of tasks that won't run any more.
-    works: SmallVec<[Box<dyn Work>; 1]>,
+    works: Vec<Box<dyn Work>>,
     /// Errors, outputs and the like that nobody will ask for.
     garbage: Vec<Box<dyn Send>>,
     /// The job has ended and needs its scheduler no longer.
@@ -67,10 +66,10 @@ impl Effects {
     }
 
     fn run_here(&mut self, core: &Arc<JobCore>) {
-        for work in std::mem::take(&mut self.works) {
+        while let Some(work) = self.works.pop() {
             drop_contained("the drop of a task's closure", work);
         }
-        for garbage in std::mem::take(&mut self.garbage) {
+        while let Some(garbage) = self.garbage.pop() {
             drop_contained("the drop of a task's output or error", garbage);
         }
         if self.abandoned > 0 || self.ready {
