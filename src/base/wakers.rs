@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::clock::{Alarm, Clock, Timer};
 use super::contain;
@@ -12,10 +13,13 @@ use super::contain;
 /// How many wakers a thread calls itself; the ticker calls the others.
 const OWN_WAKES: usize = 16;
 
+/// As many as there are in most cases: they take no allocation.
+const FEW: usize = 2;
+
 /// Wakers on their way out of a critical section; call [`wake`](Wakes::wake) after it.
 #[must_use = "taken wakers must be woken"]
 #[derive(Default)]
-pub(crate) struct Wakes(Vec<Waker>);
+pub(crate) struct Wakes(SmallVec<[Waker; FEW]>);
 
 impl Wakes {
     pub(crate) fn push(&mut self, waker: Waker) {
