@@ -57,6 +57,41 @@ fn g5_a_slow_reader_gets_the_latest_value_of_each_task() {
 }
 
 #[test]
+fn g5_draining_ends_though_new_events_come_all_the_time() {
+    within(|| {
+        let (job, clock) = job();
+        let task = running(&job, "task");
+        let (mut changes, mut progress, mut windows, mut all) = (
+            job.task_state_changed(),
+            job.task_progress_updated(),
+            job.progress_windows(),
+            job.events(),
+        );
+        let mut n = 0;
+        let mut more = || {
+            n += 1;
+            running(&job, "another").complete(()).unwrap();
+            task.set_progress(n);
+            task.set_message(n.to_string());
+            clock.advance(WINDOW);
+        };
+        more();
+        // As many as are there, and few that come while it reads them.
+        assert!((5..1_000).contains(&changes.drain(|_| more())));
+        assert!((1..1_000).contains(&progress.drain(|_| more())));
+        assert!((1..1_000).contains(&windows.drain(|_| more())));
+        assert!((5..10_000).contains(&all.drain(|_| more())));
+        job.cancel_now("enough");
+        drop((task, job));
+        for _ in 0..2 {
+            changes.drain(|_| ());
+            all.drain(|_| ());
+        }
+        assert!(changes.is_ended() && all.is_ended());
+    });
+}
+
+#[test]
 fn g5_a_reader_that_falls_behind_again_and_again_sees_values_in_order() {
     let (job, clock) = job();
     let mut slow = job.task_progress_updated();

@@ -28,5 +28,5 @@ pub(crate) use history::History;
 pub(crate) use latest::{Latest, Shown, When};
 pub(crate) use notice::{Batch, Closed, Notices, Update, Updates};
 pub(crate) use record::{Change, Record};
-pub(crate) use source::{Opened, Parked, Source, Start, Table, mask};
+pub(crate) use source::{Moment, Opened, Parked, Source, Start, Table, mask};
 pub use stream::{EventStream, StreamEvent, StreamTimeout};

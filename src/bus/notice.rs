@@ -51,6 +51,10 @@ impl Updates {
         self.list.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskId> {
         self.list.iter().map(|short| short.task)
     }

@@ -11,7 +11,7 @@ use super::item::{Item, Quick, Told, WindowItem};
 use super::latest::Shown;
 use super::notice::{Batch, Subscribed};
 use super::record::{Change, Record};
-use super::source::{Source, mask};
+use super::source::{Moment, Source, mask};
 use crate::model::TaskId;
 
 pub(super) struct ProgressReader {
@@ -88,6 +88,16 @@ impl ProgressReader {
         self.ahead.is_some() || self.gap.is_some() || !self.table.is_empty()
     }
 
+    /// Whether it has told all that was published by `moment`, and is through with what it has begun to tell.
+    pub(super) fn is_past(&self, moment: Moment) -> bool {
+        let told = match &self.telling {
+            Telling::Nothing => true,
+            Telling::Batch(batch, next) => *next >= batch.updates.len(),
+            Telling::Window(_) => false,
+        };
+        self.seen >= moment.stamp && told && self.table.is_empty()
+    }
+
     /// What is to be told before the lifecycle event that follows `reached`, of what was taken up already.
     pub(super) fn next_told(&mut self, reached: u64) -> Option<Item> {
         let due = |(_, _, shown): &mut (_, _, Shown)| shown.when.after <= reached;
@@ -125,7 +135,7 @@ impl ProgressReader {
             return false;
         }
         if std::mem::take(&mut self.missed) {
-            self.gap = Some(source.last_seq());
+            self.gap = Some(source.moment().last_seq);
             self.ended.push_back((u64::MAX, self.seen));
         }
         if let Some(until) = self.gap {

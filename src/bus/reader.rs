@@ -8,7 +8,7 @@ use super::history::Cursor;
 use super::item::{Item, Quick};
 use super::publications::ProgressReader;
 use super::record::Packed;
-use super::source::{Opened, Parked, Source, Start};
+use super::source::{Moment, Opened, Parked, Source, Start};
 use crate::base::WakerKey;
 use crate::model::JobId;
 
@@ -134,6 +134,13 @@ impl Reader {
                 return Some((seq, packed));
             }
         }
+    }
+
+    /// Whether it has read all that there was at `moment`, and is through with what it has begun to tell.
+    pub(crate) fn is_past(&self, moment: Moment) -> bool {
+        let records = self.cursor.as_ref().is_none_or(|cursor| cursor.seq() >= moment.last_seq);
+        let progress = self.progress.as_ref().is_none_or(|progress| progress.is_past(moment));
+        records && progress && self.held.is_none()
     }
 
     fn next_packed(&mut self) -> Option<Item> {

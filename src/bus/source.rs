@@ -64,6 +64,13 @@ pub(crate) struct Opened {
     pub(crate) position: Option<Arc<AtomicU64>>,
 }
 
+/// A moment of a job: the last lifecycle event, and the last publication.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) last_seq: u64,
+    pub(crate) stamp: u64,
+}
+
 /// What the table has newer than a reader has seen, by task and attempt, as of one moment.
 pub(crate) struct Table {
     pub(crate) shown: Vec<(TaskId, u32, Shown)>,
@@ -87,7 +94,8 @@ pub(crate) enum Parked {
 /// A job, as readers see it. Each call is one critical section of the job's.
 pub(crate) trait Source: Send + Sync {
     fn id(&self) -> JobId;
-    fn last_seq(&self) -> u64;
+    /// The present.
+    fn moment(&self) -> Moment;
     fn open(&self, start: Start, mask: u16) -> Opened;
     /// The event of a record, with all that the ledger keeps beside it.
     fn expand(&self, seq: u64, record: &Record) -> Event;

@@ -103,7 +103,8 @@ impl<E: StreamEvent> EventStream<E> {
     }
 
     /// Calls `each` for all events that are there now, and returns how many there were: for loops that draw frames, and the
-    /// fastest way to read many events, since they need not be moved to be looked at.
+    /// fastest way to read many events, since they need not be moved to be looked at. It ends however fast new ones
+    /// come: few of them are taken along.
     ///
     /// # Panics
     /// A panic in `each` goes to the caller; the events after the one that it was called for come with the next call.
@@ -122,10 +123,15 @@ impl<E: StreamEvent> EventStream<E> {
     #[inline]
     pub fn drain(&mut self, mut each: impl FnMut(E)) -> usize {
         let mut events = 0;
+        let now = self.reader.source().moment();
         loop {
             while let Some(quick) = E::quick(&mut self.reader) {
                 events += 1;
                 each(E::of_quick(&self.reader, quick));
+            }
+            // With nothing to read, it notices the job's end.
+            if events > 0 && self.reader.is_past(now) {
+                return events;
             }
             let Some(event) = self.try_recv() else { return events };
             events += 1;

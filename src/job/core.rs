@@ -15,7 +15,7 @@ use super::ledger::{Adder, Ledger, Options, Runner};
 use super::scheduler::{Scheduler, TaskQueue};
 use super::task::NewTask;
 use crate::base::{Clock, Timer, WakerKey, contain, drop_contained};
-use crate::bus::{Opened, Parked, Record, Shown, Source, Start, Table};
+use crate::bus::{Moment, Opened, Parked, Record, Shown, Source, Start, Table};
 use crate::meter::WindowOwner;
 use crate::model::{Cause, Event, JobId, TaskId, TaskRef};
 
@@ -176,8 +176,8 @@ impl Source for JobCore {
         self.id
     }
 
-    fn last_seq(&self) -> u64 {
-        self.look(|ledger| ledger.last_seq())
+    fn moment(&self) -> Moment {
+        self.look(|ledger| ledger.moment())
     }
 
     fn open(&self, start: Start, mask: u16) -> Opened {

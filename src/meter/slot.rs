@@ -26,7 +26,6 @@ pub(crate) const POLLING: u32 = 1 << 7;
 pub(crate) const WATCHED: u32 = 1 << 8;
 /// The attempt ended while its code ran on.
 pub(crate) const ABANDONED: u32 = 1 << 9;
-
 /// There is more to its task than one attempt and a value: it has options, or was tried before.
 pub(crate) const SPECIAL: u32 = 1 << 10;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::state::Ledger;
 use super::table::{Extra, TaskEntry};
 use crate::base::WakerKey;
-use crate::bus::{Change, Opened, Parked, Record, Shown, Start, Table, mask};
+use crate::bus::{Change, Moment, Opened, Parked, Record, Shown, Start, Table, mask};
 use crate::job::History;
 use crate::job::outputs::{OutputQueue, Taken};
 use crate::job::scheduler::Scheduler;
@@ -23,6 +23,10 @@ pub(crate) type HandleResult = Result<(Option<Output>, bool), TaskFailed>;
 impl Ledger {
     pub(crate) fn last_seq(&self) -> u64 {
         self.history.last_seq()
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { last_seq: self.history.last_seq(), stamp: self.board.stamp }
     }
 
     pub(crate) fn state(&self) -> JobState {
