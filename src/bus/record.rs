@@ -26,6 +26,7 @@ const CAUSED: u64 = 1 << 12;
 const OBSERVED: u64 = 1 << 13;
 
 impl Record {
+    #[inline]
     pub(crate) fn kind(&self) -> EventKind {
         match self.change {
             Change::Job { .. } => EventKind::JobStateChanged,

@@ -19,8 +19,9 @@ use crate::bus::{Moment, Opened, Parked, Record, Shown, Source, Start, Table};
 use crate::meter::WindowOwner;
 use crate::model::{Cause, Event, JobId, TaskId, TaskRef};
 
-/// How often a thread looks whether the critical section is free before it sleeps: some microseconds.
-const SPINS: u32 = 200;
+/// How often a thread looks whether the critical section is free before it sleeps: for some ten microseconds. With fewer
+/// looks, two busy workers at times send each other to sleep, and take twice the time.
+const SPINS: u32 = 1_000;
 
 pub(crate) struct JobCore {
     pub(crate) id: JobId,

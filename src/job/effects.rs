@@ -44,7 +44,16 @@ impl Effects {
         !self.works.is_empty() || !self.garbage.is_empty() || (self.refill && core.has_feeds())
     }
 
+    /// Does what is to be done; most sections leave nothing.
+    #[inline]
     pub(super) fn run(&mut self, core: &Arc<JobCore>) {
+        let code = self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty();
+        if code || self.abandoned > 0 || !self.wakes.is_empty() {
+            self.run_some(core);
+        }
+    }
+
+    fn run_some(&mut self, core: &Arc<JobCore>) {
         if !self.wakes.is_empty() {
             std::mem::take(&mut self.wakes).wake(&core.clock);
         }

@@ -114,7 +114,8 @@ impl Ledger {
         self.last_at
     }
 
-    /// Appends an event, and wakes those who wait for its kind.
+    /// Appends an event, and wakes those who wait for its kind. Inlined, for the kind is known where it is called.
+    #[inline(always)]
     pub(super) fn append(
         &mut self,
         at: u64,
