@@ -19,8 +19,8 @@ set_progress_integer      nothing            100000  17
 set_progress_nobody       nothing            100000  25
 advance                   nothing            100000  12
 is_canceled               nothing            100000  15
-read_event                -                  100000  119
-run_task                  -                   10000  4500
+read_event                -                  100000  109
+run_task                  -                   10000  3980
 '
 # The fewest calls, which are in both counts and so in no difference: they warm up.
 base=1000

@@ -20,7 +20,7 @@ use calls::{Calls, Layout};
 use harness::{Case, flag, interleave, table};
 use serde_json::json;
 
-const ROUNDS: usize = 11;
+const ROUNDS: usize = 25;
 /// A round of the whole way takes seconds.
 const END_TO_END_ROUNDS: usize = 5;
 /// From here on, two threads must have shared a core.
