@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod common;
+
 use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
@@ -9,6 +11,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use common::within;
 use futures::executor::block_on;
 use milepost::{
     AddError, BuildError, Job, JobId, JobState, ManualClock, NewTask, NoSuchTask, Retry, RunError,
@@ -29,19 +32,6 @@ impl Scheduler for Inline {
         while let Some(run) = queue.next() {
             run.run_blocking();
         }
-    }
-}
-
-/// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
-fn within(test: impl FnOnce() + Send + 'static) {
-    let (done, waiting) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        done.send(()).ok();
-    });
-    match waiting.recv_timeout(Duration::from_secs(45)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
 }
 

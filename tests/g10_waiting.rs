@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::error::Error;
 use std::future::{Future, IntoFuture};
 use std::ops::ControlFlow;
@@ -11,6 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use common::within;
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use milepost::{
@@ -58,19 +61,6 @@ fn running(job: &Job, name: &str) -> TaskReporter {
 
 fn poll(wait: &mut Wait<'_>) -> Poll<JobSummary> {
     Pin::new(wait).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
-fn within(test: impl FnOnce() + Send + 'static) {
-    let (done, waiting) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        done.send(()).ok();
-    });
-    match waiting.recv_timeout(Duration::from_secs(45)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
 }
 
 #[test]

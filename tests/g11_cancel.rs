@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+#[cfg(feature = "local")]
+use common::within;
 use futures::executor::block_on;
 use milepost::{
     CancelReason, Canceled, Cause, CauseKind, Failure, FailureKind, Job, JobState, ManualClock,
@@ -120,20 +124,6 @@ fn states(job: &Job, task: usize) -> Vec<(TaskState, Option<Arc<Cause>>)> {
 fn error(job: &Job, task: usize) -> Arc<Failure> {
     let snapshot = job.snapshot().tasks.swap_remove(task);
     snapshot.error.expect("it did not complete")
-}
-
-/// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
-#[cfg(feature = "local")]
-fn within(test: impl FnOnce() + Send + 'static) {
-    let (done, waiting) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        done.send(()).ok();
-    });
-    match waiting.recv_timeout(Duration::from_secs(45)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
 }
 
 #[test]

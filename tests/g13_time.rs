@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -12,6 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use common::within;
 use milepost::{
     Clock, Event, Job, JobState, ManualClock, NewTask, Retry, Scheduler, TaskError, TaskId,
     TaskQueue, TaskRun, TaskState, WaitEnd,
@@ -53,19 +56,6 @@ impl ByHand {
     fn next(&self) -> Option<TaskRun> {
         let queues = self.0.lock().clone();
         queues.iter().find_map(TaskQueue::next)
-    }
-}
-
-/// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
-fn within(test: impl FnOnce() + Send + 'static) {
-    let (done, waiting) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        done.send(()).ok();
-    });
-    match waiting.recv_timeout(Duration::from_secs(45)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
 }
 

@@ -3,12 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use common::within;
 use futures::executor::{LocalPool, block_on};
 use futures::stream::FusedStream;
 use futures::task::LocalSpawnExt;
@@ -20,19 +23,6 @@ use milepost::{
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
-fn within(test: impl FnOnce() + Send + 'static) {
-    let (done, waiting) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        done.send(()).ok();
-    });
-    match waiting.recv_timeout(Duration::from_secs(45)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
 }
 
 /// Adds a task that runs.

@@ -3,25 +3,15 @@
 #![cfg(feature = "local")]
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::sync::mpsc;
 use std::time::Duration;
 
+use common::within;
 use milepost::{
     EventStream, Job, LocalScheduler, ManualClock, NewTask, TaskState, TaskStateChanged,
 };
-
-/// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
-fn within(test: impl FnOnce() + Send + 'static) {
-    let (done, waiting) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        done.send(()).ok();
-    });
-    match waiting.recv_timeout(Duration::from_secs(45)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-    }
-}
 
 /// Waits until one more task runs.
 fn next_runs(changes: &mut EventStream<TaskStateChanged>) {

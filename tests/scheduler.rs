@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(feature = "local")]
 use std::sync::mpsc;
 use std::time::Duration;
 
+#[cfg(feature = "local")]
+use common::within;
 use futures::executor::block_on;
 use milepost::{
     CauseKind, FailureKind, Job, JobState, ManualClock, Retry, Scheduler, SubmitError, TaskError,
@@ -42,20 +46,6 @@ impl ByHand {
     fn next(&self) -> Option<TaskRun> {
         let queues = self.0.lock().clone();
         queues.iter().find_map(TaskQueue::next)
-    }
-}
-
-/// Runs `test` on a thread of its own, so that a deadlock fails it instead of holding it up for ever.
-#[cfg(feature = "local")]
-fn within(test: impl FnOnce() + Send + 'static) {
-    let (done, waiting) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        test();
-        done.send(()).ok();
-    });
-    match waiting.recv_timeout(Duration::from_secs(45)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-        _ => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
     }
 }
 

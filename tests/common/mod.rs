@@ -138,8 +138,8 @@ impl Scheduler for Inline {
     }
 }
 
-/// Runs `test` on a thread of its own and gives up on it after a long time: a reader that spins or a wait that hangs
-/// fails the test then, and doesn't stop all others.
+/// Runs `test` on a thread of its own and gives up on it before whoever runs the tests does: a reader that spins or a wait
+/// that hangs fails the test then, and doesn't stop all others.
 pub(crate) fn within<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
     let (send, receive) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -147,7 +147,7 @@ pub(crate) fn within<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'stati
         let _ = send.send(());
         result
     });
-    let hangs = receive.recv_timeout(Duration::from_secs(60))
+    let hangs = receive.recv_timeout(Duration::from_secs(45))
         == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
     assert!(!hangs, "it hangs");
     match thread.join() {
