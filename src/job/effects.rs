@@ -39,6 +39,10 @@ impl Effects {
         self.garbage.push(Box::new(value));
     }
 
+    fn runs_user_code(&self) -> bool {
+        self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty()
+    }
+
     /// Whether code of users will run that may take its time.
     pub(super) fn may_take_long(&self, core: &JobCore) -> bool {
         !self.works.is_empty() || !self.garbage.is_empty() || (self.refill && core.has_feeds())
@@ -47,8 +51,7 @@ impl Effects {
     /// Does what is to be done; most sections leave nothing.
     #[inline]
     pub(super) fn run(&mut self, core: &Arc<JobCore>) {
-        let code = self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty();
-        if code || self.abandoned > 0 || !self.wakes.is_empty() {
+        if self.runs_user_code() || self.abandoned > 0 || !self.wakes.is_empty() {
             self.run_some(core);
         }
     }
@@ -57,9 +60,7 @@ impl Effects {
         if !self.wakes.is_empty() {
             std::mem::take(&mut self.wakes).wake(&core.clock);
         }
-        let runs_user_code =
-            self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty();
-        if !(Clock::on_ticker() && runs_user_code) {
+        if !(Clock::on_ticker() && self.runs_user_code()) {
             return self.run_here(core);
         }
         // The ticker serves all jobs, and must not wait for the code of one.

@@ -86,8 +86,8 @@ impl Ledger {
 
     /// Gives a task's attempt its slot (M1).
     fn attach(&mut self, id: TaskId) -> SlotRef {
-        let signal = self.signal();
-        let (slot_id, slot) = self.board.meter.attach(id.raw(), &signal);
+        let (signal, meter) = self.windows();
+        let (slot_id, slot) = meter.attach(id.raw(), signal);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.slot = Some(slot_id);
             if entry.attempt > 1 || entry.options().is_some() {

@@ -12,7 +12,7 @@ use crate::model::TaskId;
 impl Ledger {
     /// Publishes the progress of the window that `rung` closes (G3).
     pub(crate) fn flush(&mut self, rung: Timer, effects: &mut Effects) {
-        let signal = self.signal();
+        let signal = self.windows().0.clone();
         if !signal.closing(rung) {
             return;
         }

@@ -192,7 +192,7 @@ impl Ledger {
         }
         self.board.recount = true;
         if self.board.notices.has_readers() {
-            self.signal().open();
+            self.windows().0.open();
         }
         effects.refill = true;
         self.trim_now_and_then(effects);

@@ -62,7 +62,7 @@ impl Ledger {
         self.seldom.expected = Some(tasks);
         self.board.recount = true;
         if self.board.notices.has_readers() {
-            self.signal().open();
+            self.windows().0.open();
         }
     }
 

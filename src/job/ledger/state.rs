@@ -13,7 +13,7 @@ use crate::bus::{Batch, Change, History, Record, Update, Updates, When, mask};
 use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
-use crate::meter::{Reading, Signal};
+use crate::meter::{Meter, Reading, Signal};
 use crate::model::{Cause, Counts, JobId, JobState, TaskId, TaskState};
 
 /// How a job was built.
@@ -101,11 +101,12 @@ impl Ledger {
         }
     }
 
-    /// What opens and closes the job's windows.
-    pub(super) fn signal(&mut self) -> Arc<Signal> {
+    /// What opens and closes the job's windows, and the slots whose marks do.
+    pub(super) fn windows(&mut self) -> (&Arc<Signal>, &mut Meter) {
         let Ledger { clock, options, itself, board, .. } = self;
+        let Board { signal, meter, .. } = &mut **board;
         let make = || Signal::new(clock.clone(), options.window, itself.clone());
-        board.signal.get_or_insert_with(make).clone()
+        (signal.get_or_insert_with(make), meter)
     }
 
     /// The time of day, which never goes back in here (G13).
