@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use common::within;
+use common::{Inline, within};
 use futures::executor::block_on;
 use milepost::{
     AddError, BuildError, Job, JobId, JobState, ManualClock, NewTask, NoSuchTask, Retry, RunError,
@@ -21,18 +21,6 @@ use milepost::{
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Runs each task where it becomes ready.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
 }
 
 fn job() -> (Job, ManualClock) {

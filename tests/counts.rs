@@ -196,7 +196,7 @@ mod lifecycle {
             }
         });
         assert!(added <= TASKS + SHARED, "{added} allocations to add {TASKS} tasks");
-        let scheduler = Inline::new();
+        let scheduler = Inline;
         let (ran, ()) = allocations(|| job.submit(&scheduler).expect("it is taken"));
         assert!(ran <= SHARED, "{ran} allocations to run {TASKS} tasks");
         assert_eq!(job.counts().completed(), TASKS);
@@ -228,7 +228,7 @@ mod lifecycle {
         for n in 0..TASKS {
             job.add_blocking(n.to_string(), |cx| Ok(n_of(&cx))).expect("the job takes tasks");
         }
-        job.submit(&Inline::new()).expect("it is taken");
+        job.submit(&Inline).expect("it is taken");
         fn read<E: StreamEvent>(mut stream: EventStream<E>, expected: usize) {
             let read = no_allocation("the reading of events", || count(&mut stream));
             assert_eq!((read, stream.is_ended()), (expected, true));

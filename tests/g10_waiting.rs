@@ -13,28 +13,15 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::within;
+use common::{Inline, within};
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use milepost::{
-    Job, JobState, JobSummary, ManualClock, Scheduler, TaskError, TaskQueue, TaskReporter,
-    TaskState, Wait, WaitEnd,
+    Job, JobState, JobSummary, ManualClock, TaskError, TaskReporter, TaskState, Wait, WaitEnd,
 };
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Runs each task where it becomes ready.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
 }
 
 /// Counts how often it is woken.

@@ -14,6 +14,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use common::Inline;
 #[cfg(feature = "local")]
 use common::within;
 use futures::executor::block_on;
@@ -27,18 +28,6 @@ const GRACE: Duration = Duration::from_secs(30);
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Runs each task where it becomes ready.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
 }
 
 /// A scheduler whose tasks the test takes by hand.

@@ -14,24 +14,12 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::within;
+use common::{Inline, within};
 use futures::executor::block_on;
 use milepost::{
     CancelReason, CauseKind, FailureKind, Job, JobState, ManualClock, NewTask, RunError, Scheduler,
     TaskError, TaskQueue, TaskState, WaitEnd,
 };
-
-/// Runs each task where it is submitted.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
-}
 
 /// Panics when it is dropped, and says that it was. Two that are dropped by one drop abort the process.
 #[derive(Clone)]

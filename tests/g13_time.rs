@@ -14,10 +14,10 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::within;
+use common::{ByHand, Inline, within};
 use milepost::{
     Clock, Event, Job, JobState, ManualClock, NewTask, Retry, Scheduler, TaskError, TaskId,
-    TaskQueue, TaskRun, TaskState, WaitEnd,
+    TaskQueue, TaskState, WaitEnd,
 };
 use parking_lot::Mutex;
 
@@ -28,35 +28,6 @@ const fn ms(n: u64) -> Duration {
 /// What a manual clock shows after `n` milliseconds.
 fn at(n: u64) -> milepost::Timestamp {
     milepost::Timestamp::from_micros(0) + Duration::from_secs(1_577_880_000) + ms(n)
-}
-
-/// Runs each task where it becomes ready.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
-}
-
-/// A scheduler whose tasks the test takes by hand.
-#[derive(Clone, Default)]
-struct ByHand(Arc<Mutex<Vec<TaskQueue>>>);
-
-impl Scheduler for ByHand {
-    fn ready(&self, queue: TaskQueue) {
-        self.0.lock().push(queue);
-    }
-}
-
-impl ByHand {
-    fn next(&self) -> Option<TaskRun> {
-        let queues = self.0.lock().clone();
-        queues.iter().find_map(TaskQueue::next)
-    }
 }
 
 /// Calls what user code may call wherever it is called.

@@ -479,7 +479,7 @@ fn g1_tasks_of_a_scheduler_have_all_their_events() {
         job.add_blocking(n.to_string(), move |_cx| Ok(n)).unwrap();
     }
     let events = job.events();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     assert_eq!(job.state(), JobState::Completed);
     let all = rest(events);
     check_merged(&all, 0);

@@ -147,9 +147,9 @@ fn g2_an_end_that_comes_again_is_refused_and_not_told() {
 fn g2_an_empty_job_ends_once_however_it_is_sealed() {
     assert_eq!(ended_by(|job, _| drop(job)), (vec![], JobState::Completed));
     let submitted = ended_by(|job, _| {
-        job.submit(&Inline::new()).unwrap();
+        job.submit(&Inline).unwrap();
         assert!(job.is_ended());
-        assert!(job.submit(&Inline::new()).is_err());
+        assert!(job.submit(&Inline).is_err());
         job.cancel("too late");
     });
     assert_eq!(submitted, (vec![], JobState::Completed));
@@ -206,7 +206,7 @@ fn g2_a_task_that_panics_completes_once() {
         task.run_blocking(|_cx| -> Result<(), _> { panic!("boom") }).unwrap_err();
         job.add_blocking("queued", |_cx| -> Result<(), _> { panic!("boom") }).unwrap();
         job.add("async", async |_cx| -> Result<(), _> { panic!("boom") }).unwrap();
-        job.submit(&Inline::new()).unwrap();
+        job.submit(&Inline).unwrap();
     });
     assert_eq!(states, [TaskState::Failed; 3]);
 }
@@ -224,7 +224,7 @@ fn g2_a_retried_task_completes_once() {
             .retry(milepost::Retry::attempts(2))
             .add_blocking_with((), |_cx, ()| Err::<(), _>(error()))
             .unwrap();
-        job.submit(&Inline::new()).unwrap();
+        job.submit(&Inline).unwrap();
     });
     assert_eq!(states, [TaskState::Completed, TaskState::Failed]);
 }
@@ -270,7 +270,7 @@ fn g2_streams_made_after_the_end_have_the_same_end() {
     task.set_progress(3);
     clock.advance(ms(200));
     task.complete(()).unwrap();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     assert!(job.is_ended());
     let late = Streams::of(&job);
     let (now, after) = (job.events().from_now(), job.events().after(job.last_seq() - 1));
@@ -445,7 +445,7 @@ fn g11_a_cancellation_before_submit_ends_the_tasks_at_once() {
     assert_eq!(changes, [(TaskState::Pending, TaskState::Canceled)]);
     assert!(job.add_blocking("b", |_cx| Ok(())).is_err());
     assert!(job.reporter("c").is_err());
-    assert!(job.submit(&Inline::new()).is_err());
+    assert!(job.submit(&Inline).is_err());
     assert_eq!(handle.output().unwrap_err().state, TaskState::Canceled);
 }
 
@@ -488,7 +488,7 @@ fn g11_a_forced_end_comes_after_the_grace_period_and_once() {
 fn g11_a_cancellation_after_the_end_tells_nothing() {
     let (job, clock) = job();
     running(&job, "task").complete(()).unwrap();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     let seq = job.last_seq();
     job.cancel("late");
     job.cancel_now("late");
@@ -544,7 +544,7 @@ fn g11_a_task_that_was_retried_later_is_forced_after_the_grace_period_too() {
     };
     let retry = milepost::Retry::attempts(2);
     job.task("stubborn").retry(retry).add_blocking_with((), stubborn).unwrap();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     clock.advance(ms(1_000));
     assert_eq!(ended.try_iter().collect::<Vec<_>>(), [0, 1]);
 }

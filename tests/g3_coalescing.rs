@@ -427,7 +427,7 @@ fn g3_a_window_in_which_tasks_only_ended_is_told_too() {
     assert!(windows.try_recv().is_none());
     // The last one comes before the end, and not a window later.
     tasks[2].complete(()).unwrap();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     let window = windows.try_recv().unwrap();
     assert_eq!(window.progress.fraction, Some(1.0));
     assert!(windows.try_recv().is_none() && windows.is_ended());

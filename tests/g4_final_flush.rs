@@ -172,7 +172,7 @@ fn g4_last_progress_precedes_a_cancellation_that_the_task_heeds() {
             }
         })
         .unwrap();
-        job.submit(&Inline::new()).unwrap();
+        job.submit(&Inline).unwrap();
     });
     check(TaskState::Canceled, |job, _| {
         let task = running(&job, "task");
@@ -232,7 +232,7 @@ fn g4_last_progress_precedes_a_timeout() {
             Ok(())
         };
         job.task("task").timeout(ms(5_000)).add_blocking(slow).unwrap();
-        job.submit(&Inline::new()).unwrap();
+        job.submit(&Inline).unwrap();
     });
 }
 
@@ -336,7 +336,7 @@ fn g4_last_progress_of_a_failed_attempt_precedes_the_retry() {
         }
     };
     job.task("task").retry(Retry::attempts(3)).add_blocking_with((), flaky).unwrap();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     let events = rest(events);
     check_merged(&events, 0);
     let told: Vec<_> = events

@@ -307,7 +307,7 @@ fn g7_code_that_was_given_up_is_heard_by_no_one() {
     let canceled = running(&job, "canceled");
     let by_force = canceled.progress();
     by_force.set_progress(1);
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     job.cancel_task_now(&canceled, "now").unwrap();
     clock.advance(ms(1_000));
     let states: Vec<_> = job.snapshot().tasks.iter().map(|task| task.state).collect();
@@ -369,7 +369,7 @@ fn g7_a_retry_by_a_scheduler_starts_without_a_value() {
     };
     let retry = milepost::Retry::attempts(2);
     job.task("task").unit("rows").retry(retry).add_blocking_with((), flaky).unwrap();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     for event in rest(events) {
         match event {
             Event::TaskProgressUpdated(told) => {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,24 +11,13 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use milepost::{Job, JobState, ManualClock, Scheduler, TaskQueue, TaskReporter};
+use common::Inline;
+use milepost::{Job, JobState, ManualClock, TaskReporter};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Runs each task where it becomes ready.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
 }
 
 /// Counts how often it is woken.

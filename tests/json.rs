@@ -210,7 +210,7 @@ fn eventful() -> Vec<Event> {
     };
     job.add_blocking("publishes", publishes).unwrap();
     job.add_blocking("fails", |_cx| -> Result<(), _> { Err(TaskError::msg("no")) }).unwrap();
-    job.submit(&Inline::new()).unwrap();
+    job.submit(&Inline).unwrap();
     drop((job, task));
     rest(events)
 }

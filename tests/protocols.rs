@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
+mod common;
+
 use std::error::Error;
 use std::fmt;
 #[cfg(feature = "local")]
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use milepost::{
-    CauseKind, Event, History, Job, ManualClock, NewTask, Retry, Scheduler, TaskError, TaskQueue,
-    TaskState,
-};
+use common::Inline;
+use milepost::{CauseKind, Event, History, Job, ManualClock, NewTask, Retry, TaskError, TaskState};
 
 const WINDOW: Duration = Duration::from_millis(200);
 
@@ -38,18 +38,6 @@ impl fmt::Display for Nosy {
 }
 
 impl Error for Nosy {}
-
-/// Runs tasks where they are submitted.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
-}
 
 #[test]
 fn a_reader_does_not_take_notices_that_another_one_has_not_read_for_its_own() {

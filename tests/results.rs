@@ -14,51 +14,17 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::within;
+use common::{ByHand, Inline, within};
 use futures::StreamExt;
 use futures::executor::block_on;
 use milepost::{
-    FailureKind, History, Job, JobState, ManualClock, NewTask, OpenJob, RunError, Scheduler,
-    TaskError, TaskHandle, TaskQueue, TaskReporter, TaskRun, TaskState, WaitEnd,
+    FailureKind, History, Job, JobState, ManualClock, NewTask, OpenJob, RunError, TaskError,
+    TaskHandle, TaskReporter, TaskState, WaitEnd,
 };
 use parking_lot::Mutex;
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Runs each task where it becomes ready.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
-}
-
-/// A scheduler whose tasks the test takes by hand.
-#[derive(Clone, Default)]
-struct ByHand(Arc<Mutex<Vec<TaskQueue>>>);
-
-impl Scheduler for ByHand {
-    fn ready(&self, queue: TaskQueue) {
-        self.0.lock().push(queue);
-    }
-}
-
-impl ByHand {
-    fn next(&self) -> Option<TaskRun> {
-        let queues = self.0.lock().clone();
-        queues.iter().find_map(TaskQueue::next)
-    }
-
-    /// Runs the next task. False if there is none.
-    fn run_one(&self) -> bool {
-        self.next().map(TaskRun::run_blocking).is_some()
-    }
 }
 
 /// Counts how often it is woken.

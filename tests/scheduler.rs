@@ -13,41 +13,14 @@ use std::time::Duration;
 
 #[cfg(feature = "local")]
 use common::within;
+use common::{ByHand, Inline};
 use futures::executor::block_on;
 use milepost::{
     CauseKind, FailureKind, Job, JobState, ManualClock, Retry, Scheduler, SubmitError, TaskError,
-    TaskQueue, TaskRun, TaskState,
+    TaskQueue, TaskState,
 };
+#[cfg(feature = "local")]
 use parking_lot::Mutex;
-
-/// Runs each task where it becomes ready.
-#[derive(Clone)]
-struct Inline;
-
-impl Scheduler for Inline {
-    fn ready(&self, queue: TaskQueue) {
-        while let Some(run) = queue.next() {
-            run.run_blocking();
-        }
-    }
-}
-
-/// A scheduler whose tasks the test takes by hand.
-#[derive(Clone, Default)]
-struct ByHand(Arc<Mutex<Vec<TaskQueue>>>);
-
-impl Scheduler for ByHand {
-    fn ready(&self, queue: TaskQueue) {
-        self.0.lock().push(queue);
-    }
-}
-
-impl ByHand {
-    fn next(&self) -> Option<TaskRun> {
-        let queues = self.0.lock().clone();
-        queues.iter().find_map(TaskQueue::next)
-    }
-}
 
 #[test]
 fn a_scheduler_is_told_of_tasks_once_until_it_has_found_none() {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use milepost::{
     Event, EventStream, Job, ManualClock, Scheduler, StreamEvent, TaskId, TaskProgressUpdated,
-    TaskQueue, TaskReporter, TaskState,
+    TaskQueue, TaskReporter, TaskRun, TaskState,
 };
+use parking_lot::Mutex;
 
 /// The length of a window unless set.
 pub(crate) const WINDOW: Duration = Duration::from_millis(200);
@@ -122,19 +123,36 @@ pub(crate) fn last_progress_and_end(events: &[Event], task: TaskId) -> (Option<u
 }
 
 /// Runs each task where it becomes ready, on the thread that made it so.
+#[derive(Clone)]
 pub(crate) struct Inline;
-
-impl Inline {
-    pub(crate) fn new() -> Arc<Inline> {
-        Arc::new(Inline)
-    }
-}
 
 impl Scheduler for Inline {
     fn ready(&self, queue: TaskQueue) {
         while let Some(run) = queue.next() {
             run.run_blocking();
         }
+    }
+}
+
+/// A scheduler whose tasks the test takes by hand.
+#[derive(Clone, Default)]
+pub(crate) struct ByHand(pub(crate) Arc<Mutex<Vec<TaskQueue>>>);
+
+impl Scheduler for ByHand {
+    fn ready(&self, queue: TaskQueue) {
+        self.0.lock().push(queue);
+    }
+}
+
+impl ByHand {
+    pub(crate) fn next(&self) -> Option<TaskRun> {
+        let queues = self.0.lock().clone();
+        queues.iter().find_map(TaskQueue::next)
+    }
+
+    /// Runs the next task. False if there is none.
+    pub(crate) fn run_one(&self) -> bool {
+        self.next().map(TaskRun::run_blocking).is_some()
     }
 }
 
