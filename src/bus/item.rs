@@ -45,11 +45,6 @@ impl Told {
         Told { task, attempt, at: when.at, after: when.after, reading }
     }
 
-    pub(super) fn plain(when: When, task: TaskId, value: f64) -> Told {
-        let reading = Reading { progress: Some(value), detail: None };
-        Told { task, attempt: 1, at: when.at, after: when.after, reading }
-    }
-
     pub(super) fn shown((task, attempt, shown): (TaskId, u32, Shown)) -> Told {
         let Shown { reading, when } = shown;
         Told { task, attempt, at: when.at, after: when.after, reading }

@@ -226,7 +226,7 @@ impl std::error::Error for StreamTimeout {}
 pub trait StreamEvent: sealed::Make + Send {}
 
 mod sealed {
-    use super::{Item, Quick, Reader, Told};
+    use super::{Item, Quick, Reader};
 
     pub trait Make: Sized {
         const MASK: u16;
@@ -245,9 +245,7 @@ mod sealed {
         fn of_quick(reader: &Reader, quick: Quick) -> Self {
             match quick {
                 Quick::Record(seq, packed) => Self::of(reader, Item::Record(seq, packed)),
-                Quick::Plain(when, task, value) => {
-                    Self::of(reader, Item::Progress(Told::plain(when, task, value)))
-                }
+                Quick::Plain(..) => unreachable!("the mask lets only records through"),
             }
         }
 
