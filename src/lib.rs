@@ -61,7 +61,7 @@ pub use base::{Clock, ManualClock};
 pub use bus::{EventStream, StreamEvent, StreamTimeout};
 pub use job::{
     AddError, BuildError, CancelOnDrop, History, Job, JobBuilder, JobFailed, JobSummary, NewTask,
-    NoSuchTask, OpenJob, Outputs, PublishError, Retry, RunError, Scheduler, SubmitError,
+    NoSuchTask, OpenJob, Outputs, PublishError, Rest, Retry, RunError, Scheduler, SubmitError,
     Subscription, Task, TaskBuilder, TaskContext, TaskError, TaskHandle, TaskOutput, TaskQueue,
     TaskReporter, TaskRun, Tick, TransitionError, Wait, WaitEnd, WouldDeadlock,
 };
@@ -70,11 +70,11 @@ pub use model::{
     Amount, CancelReason, Canceled, Cause, CauseKind, Counts, Event, EventKind, Failure,
     FailureKind, JobCompleted, JobId, JobProgress, JobSnapshot, JobState, JobStateChanged,
     ParseJobIdError, ParseTimestampError, ProgressReport, ProgressWindow, PublishedError,
-    TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskProgressUpdated, TaskRef, TaskSnapshot,
-    TaskState, TaskStateChanged, Timestamp,
+    Resources, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskProgressUpdated, TaskRef,
+    TaskSnapshot, TaskState, TaskStateChanged, Timestamp,
 };
 #[cfg(feature = "local")]
-pub use scheduler::{LocalScheduler, Shutdown, ShutdownReport};
+pub use scheduler::{LocalScheduler, LocalSchedulerBuilder, Shutdown, ShutdownReport};
 
 /// The README's example, as a test.
 #[cfg(all(doctest, feature = "local"))]

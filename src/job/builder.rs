@@ -61,6 +61,7 @@ impl JobBuilder {
                 max_failures: None,
                 keep_failures: KEEP_FAILURES,
                 history: History::All,
+                priority: 0,
             },
         }
     }
@@ -98,6 +99,12 @@ impl JobBuilder {
     /// What the job remembers: everything unless set.
     pub fn history(mut self, history: History) -> Self {
         self.options.history = history;
+        self
+    }
+
+    /// The priority of tasks that have [none of their own](crate::TaskBuilder::priority): 0 unless set.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.options.priority = priority;
         self
     }
 

@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 
 use super::History;
 use super::callbacks::Callbacks;
 use super::effects::Effects;
 use super::error::{AddError, NoSuchTask};
 use super::feed::Feeds;
-use super::ledger::{Adder, Ledger, Options, Runner};
+use super::ledger::{Adder, Head, Ledger, Options, Runner};
 use super::scheduler::{Scheduler, TaskQueue};
 use super::task::NewTask;
 use crate::base::{Clock, Timer, WakerKey, contain, drop_contained};
@@ -140,16 +141,17 @@ impl JobCore {
     pub(super) fn tell_scheduler(
         self: &Arc<Self>,
         released: Option<Arc<dyn Scheduler>>,
-        ready: bool,
+        mut ready: SmallVec<[Head; 1]>,
         abandoned: usize,
     ) {
-        let (scheduler, told) = self.look(|ledger| (ledger.scheduler(), ledger.told()));
-        let Some(scheduler) = released.or(scheduler) else { return };
+        let Some(scheduler) = released.or_else(|| self.scheduler()) else { return };
         for _ in 0..abandoned {
             contain("a scheduler", || scheduler.worker_lost());
         }
-        if ready {
-            contain("a scheduler", || scheduler.ready(TaskQueue::new(self.clone(), told)));
+        // The most urgent first: a worker may take the first one at once.
+        ready.sort_unstable_by_key(|head| (head.lane.priority, head.ticket));
+        for head in ready {
+            contain("a scheduler", || scheduler.ready(TaskQueue::new(self.clone(), head)));
         }
     }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::core::JobCore;
+use super::ledger::Head;
 use super::scheduler::Scheduler;
 use super::work::Work;
 use crate::base::{Clock, Wakes, drop_contained, run_on_pool};
@@ -18,8 +20,8 @@ pub(crate) struct Effects {
     garbage: Vec<Box<dyn Send>>,
     /// The job has ended and needs its scheduler no longer.
     pub(crate) scheduler: Option<Arc<dyn Scheduler>>,
-    /// The scheduler is to be told that tasks are ready.
-    pub(crate) ready: bool,
+    /// What the scheduler is to be told of tasks that are ready.
+    pub(crate) ready: SmallVec<[Head; 1]>,
     /// How many workers the scheduler has lost to code that doesn't yield.
     pub(crate) abandoned: usize,
     /// A task has ended: lazily fed ones may follow.
@@ -40,7 +42,7 @@ impl Effects {
     }
 
     fn runs_user_code(&self) -> bool {
-        self.ready || self.refill || !self.works.is_empty() || !self.garbage.is_empty()
+        !self.ready.is_empty() || self.refill || !self.works.is_empty() || !self.garbage.is_empty()
     }
 
     /// Whether code of users will run that may take its time.
@@ -82,8 +84,9 @@ impl Effects {
         while let Some(garbage) = self.garbage.pop() {
             drop_contained("the drop of a task's output or error", garbage);
         }
-        if self.abandoned > 0 || self.ready {
-            core.tell_scheduler(self.scheduler.take(), self.ready, self.abandoned);
+        if self.abandoned > 0 || !self.ready.is_empty() {
+            let heads = std::mem::take(&mut self.ready);
+            core.tell_scheduler(self.scheduler.take(), heads, self.abandoned);
         }
         if self.refill {
             core.refill();

@@ -329,7 +329,7 @@ impl Job {
     pub fn submit(&self, scheduler: &(impl Scheduler + Clone)) -> Result<(), SubmitError> {
         // Asked first, so that a scheduler doesn't wait for a job that it won't get.
         self.core.look(|ledger| ledger.may_submit())?;
-        scheduler.accept(&TaskQueue::new(self.core.clone(), 0))?;
+        scheduler.accept(&TaskQueue::new(self.core.clone(), Default::default()))?;
         let mut scheduler: Option<Arc<dyn Scheduler>> = Some(Arc::new(scheduler.clone()));
         let core = &self.core;
         core.update(|ledger, effects| ledger.submit(&mut scheduler, !core.is_open(), effects))

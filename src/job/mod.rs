@@ -41,8 +41,10 @@ pub use handle::Job;
 pub use open::OpenJob;
 pub use outputs::{Outputs, TaskOutput};
 pub use reporter::TaskReporter;
+#[allow(unused_imports, reason = "only the local scheduler asks for it, which is a feature")]
+pub(crate) use run::StillFirst;
 pub use run::{RunError, TaskRun};
-pub use scheduler::{Scheduler, TaskQueue};
+pub use scheduler::{Rest, Scheduler, TaskQueue};
 pub use task::{NewTask, Retry, Task, TaskBuilder};
 pub use task_error::TaskError;
 pub use task_handle::TaskHandle;

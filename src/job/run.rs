@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::core::JobCore;
 use super::current::{Inside, Place};
 use super::error::AddError;
-use super::ledger::{Finish, Started as StartedAttempt};
+use super::ledger::{Finish, Head, Started as StartedAttempt};
 use super::work::{Started, TaskFuture, TaskResult, Work};
 use super::{TaskContext, TaskError};
 use crate::base::{WakerKey, block_on, drop_contained, panic_message};
@@ -39,6 +39,9 @@ impl Finish {
         }
     }
 }
+
+/// Asked in the job's critical section: whether the tasks of a queue are still the next to run.
+pub(crate) type StillFirst = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What becomes of a task whose run is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +133,7 @@ impl Attempt {
 
     /// Takes the end of the attempt down, once; `work` is kept if there is to be another one.
     pub(super) fn finish(&mut self, finish: Finish, work: Option<Box<dyn Work>>) {
-        self.finish_and(finish, work, false);
+        self.finish_and(finish, work, None);
     }
 
     /// The same, and in the same critical section starts the next task, if that is wanted and the end was the task's.
@@ -138,7 +141,7 @@ impl Attempt {
         &mut self,
         finish: Finish,
         work: Option<Box<dyn Work>>,
-        start_next: bool,
+        next: Option<(&Head, &StillFirst)>,
     ) -> Option<StartedAttempt> {
         if std::mem::replace(&mut self.over, true) {
             return None;
@@ -156,8 +159,9 @@ impl Attempt {
             let at = ledger.now();
             let counts = ledger.finish(at, task, attempt, finish, work, effects);
             // What was started runs once the effects have: it must not wait for code of users.
-            let at_once = counts && start_next && !effects.may_take_long(&self.core);
-            at_once.then(|| ledger.start_ready(at, effects)).flatten()
+            let (head, still_first) = next?;
+            let at_once = counts && !effects.may_take_long(&self.core) && still_first();
+            at_once.then(|| ledger.start_ready(at, head, effects)).flatten()
         })
     }
 
@@ -200,13 +204,15 @@ pub struct TaskRun {
     work: Option<Box<dyn Work>>,
     future: Option<TaskFuture>,
     begun: bool,
-    /// Whether the next task is to be started as this one ends; and that task.
-    starts_next: bool,
+    /// The tasks among which this one was.
+    head: Head,
+    /// Whether the next of them is to be started as this one ends, and under which condition; and that task.
+    starts_next: Option<StillFirst>,
     next: Option<StartedAttempt>,
 }
 
 impl TaskRun {
-    pub(super) fn new(core: Arc<JobCore>, started: StartedAttempt) -> TaskRun {
+    pub(super) fn new(core: Arc<JobCore>, head: Head, started: StartedAttempt) -> TaskRun {
         let StartedAttempt { task, attempt, slot, work } = started;
         let place = if work.is_blocking() { Place::BlockingTask } else { Place::AsyncTask };
         TaskRun {
@@ -214,22 +220,23 @@ impl TaskRun {
             work: Some(work),
             future: None,
             begun: false,
-            starts_next: false,
+            head,
+            starts_next: None,
             next: None,
         }
     }
 
-    /// Has the job's next task started in the moment in which this one ends, which saves going to the job twice. Whoever
-    /// asks for it must take it by [`take_next`](TaskRun::take_next).
+    /// Has the next task of its queue started in the moment in which this one ends, if that queue is still the first one
+    /// then; this saves going to the job twice. Whoever asks for it must take it by [`take_next`](TaskRun::take_next).
     #[allow(dead_code, reason = "only the local scheduler asks for it, which is a feature")]
-    pub(crate) fn start_next(&mut self) {
-        self.starts_next = true;
+    pub(crate) fn start_next(&mut self, still_first: StillFirst) {
+        self.starts_next = Some(still_first);
     }
 
     /// The task that was started as this one ended, if there was one.
     pub(crate) fn take_next(&mut self) -> Option<TaskRun> {
         let started = self.next.take()?;
-        Some(TaskRun::new(self.attempt.core.clone(), started))
+        Some(TaskRun::new(self.attempt.core.clone(), self.head.clone(), started))
     }
 
     /// Whether the task blocks the thread that runs it.
@@ -259,7 +266,7 @@ impl Future for TaskRun {
     type Output = bool;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        let TaskRun { attempt, work, future, begun, starts_next, next } = self.get_mut();
+        let TaskRun { attempt, work, future, begun, head, starts_next, next } = self.get_mut();
         let mut context = (!std::mem::replace(begun, true)).then(|| attempt.context());
         let step = |cx: &mut Context<'_>| {
             if let (Some(context), Some(work)) = (context.take(), &mut *work) {
@@ -285,7 +292,8 @@ impl Future for TaskRun {
             drop_contained("the drop of a task's closure", work);
         }
         debug_assert!(next.is_none(), "a task ends once");
-        *next = attempt.finish_and(finish, work.take(), *starts_next);
+        let wanted = starts_next.as_ref().map(|still_first| (&*head, still_first));
+        *next = attempt.finish_and(finish, work.take(), wanted);
         Poll::Ready(attempt.slot.is_abandoned())
     }
 }

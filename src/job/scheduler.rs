@@ -1,14 +1,16 @@
 //! What a scheduler is to a job, and a job to a scheduler.
 
+use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use super::core::JobCore;
 use super::error::{SubmitError, WouldDeadlock};
+use super::ledger::Head;
 use super::run::TaskRun;
 use crate::base::WakerKey;
-use crate::model::JobId;
+use crate::model::{JobId, Resources};
 
 /// Runs the tasks of jobs that are submitted to it. [`LocalScheduler`](crate::LocalScheduler) is one.
 ///
@@ -53,6 +55,13 @@ pub trait Scheduler: Send + Sync + 'static {
     /// after all, its [`TaskRun`] says so.
     fn worker_lost(&self) {}
 
+    /// A running task that requires `resources` needs neither its worker nor those for a while: it is suspended, or waits
+    /// for a job of its own. Others may have them, until the task asks for them by what is returned.
+    fn rest(&self, resources: &Resources) -> Box<dyn Rest> {
+        let _ = resources;
+        Box::new(NoRest)
+    }
+
     /// Runs `wait`, which blocks this thread until a job of this scheduler has ended.
     ///
     /// # Errors
@@ -76,32 +85,68 @@ impl<S: Scheduler + ?Sized> Scheduler for Arc<S> {
         (**self).worker_lost();
     }
 
+    fn rest(&self, resources: &Resources) -> Box<dyn Rest> {
+        (**self).rest(resources)
+    }
+
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {
         (**self).block(wait)
     }
 }
 
-/// A job's ready tasks, for its scheduler. A cheap clone; it keeps the job alive, but doesn't keep it open.
+/// The rest of a task that goes on later; see [`Scheduler::rest`]. Dropping it has the task go on at once, also where that
+/// makes one more than should run.
+pub trait Rest: Send {
+    /// Whether the task has its worker and its resources again, which it asks for by the first call; else the waker is
+    /// called when it has.
+    fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// Nobody else has had what the task gave up.
+struct NoRest;
+
+impl Rest for NoRest {
+    fn poll_return(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+/// Ready tasks of a job that have the same priority, require the same, and became ready together. A cheap clone; it keeps
+/// the job alive, but doesn't keep it open.
+///
+/// The order of queues, of whatever jobs, is that in which they are to be served: by priority, the higher first, and then
+/// first come, first served.
 #[derive(Clone)]
 pub struct TaskQueue {
     pub(crate) core: Arc<JobCore>,
-    told: u64,
+    pub(super) head: Head,
 }
 
 impl TaskQueue {
-    pub(super) fn new(core: Arc<JobCore>, told: u64) -> TaskQueue {
-        TaskQueue { core, told }
+    pub(super) fn new(core: Arc<JobCore>, head: Head) -> TaskQueue {
+        TaskQueue { core, head }
     }
 
-    /// Starts the next task; the caller is to run it. After `None`, [`Scheduler::ready`] is called when there are
-    /// tasks again.
+    /// Starts the next task; the caller is to run it. After `None`, the queue gives none any more, and
+    /// [`Scheduler::ready`] is called when there are others.
     pub fn next(&self) -> Option<TaskRun> {
         self.core.refill();
         let started = self.core.update(|ledger, effects| {
             let at = ledger.now();
-            ledger.start_next(at, effects)
+            ledger.start_next(at, &self.head, effects)
         })?;
-        Some(TaskRun::new(self.core.clone(), started))
+        Some(TaskRun::new(self.core.clone(), self.head.clone(), started))
+    }
+
+    /// The priority of the tasks.
+    pub fn priority(&self) -> i32 {
+        self.head.lane.priority.0
+    }
+
+    /// What each of the tasks requires.
+    pub fn resources(&self) -> &Resources {
+        const NOTHING: &Resources = &Resources::new();
+        self.head.lane.resources.as_deref().unwrap_or(NOTHING)
     }
 
     /// The job.
@@ -109,20 +154,45 @@ impl TaskQueue {
         self.core.id
     }
 
-    /// Whether both are of the same job and `other` was announced by the same or an earlier call of
-    /// [`Scheduler::ready`]: once this one gave no task, that one has none either.
-    pub fn covers(&self, other: &TaskQueue) -> bool {
-        self.core.id == other.core.id && other.told <= self.told
-    }
-
     /// Whether the job has ended.
     pub fn is_ended(&self) -> bool {
         self.core.is_ended()
     }
 
-    /// Ends the tasks that are ready and won't be run as interrupted: what would have run them has gone.
+    /// Ends the tasks of the job that are ready and won't be run as interrupted: what would have run them has gone.
     pub fn interrupt(&self) {
         self.core.update(|ledger, effects| ledger.interrupt_ready(effects));
+    }
+
+    /// Ends the tasks that wait and require what these do as failed: the scheduler will never have what they require, as
+    /// `message` says.
+    pub fn refuse(&self, message: impl Into<Arc<str>>) {
+        let message = message.into();
+        self.core.update(|ledger, effects| ledger.refuse(&self.head, message, effects));
+    }
+
+    fn key(&self) -> (Reverse<i32>, u64, u64, JobId) {
+        (self.head.lane.priority, self.head.ticket, self.head.told, self.core.id)
+    }
+}
+
+impl PartialEq for TaskQueue {
+    fn eq(&self, other: &TaskQueue) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for TaskQueue {}
+
+impl PartialOrd for TaskQueue {
+    fn partial_cmp(&self, other: &TaskQueue) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TaskQueue {
+    fn cmp(&self, other: &TaskQueue) -> Ordering {
+        self.key().cmp(&other.key())
     }
 }
 
@@ -140,6 +210,6 @@ impl JobCore {
 
 impl fmt::Debug for TaskQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskQueue({})", self.core.id)
+        write!(f, "TaskQueue({}, {})", self.core.id, self.priority())
     }
 }

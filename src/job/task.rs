@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::ledger::Adder;
 use super::work::{BlockingOnce, BlockingWith, Implemented, Once, With, Work};
 use super::{AddError, Job, TaskContext, TaskError, TaskHandle, TaskReporter};
+use crate::model::Resources;
 
 /// A type whose values are tasks, for those who prefer it to closures. It may run more than once.
 ///
@@ -88,11 +89,21 @@ pub(crate) struct TaskOptions {
     pub(crate) unit: Option<Arc<str>>,
     pub(crate) retry: Option<Retry>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) priority: Option<i32>,
+    pub(crate) resources: Option<Arc<Resources>>,
 }
 
 impl TaskOptions {
     pub(crate) fn new(name: impl Into<Arc<str>>) -> TaskOptions {
-        TaskOptions { name: name.into(), weight: None, unit: None, retry: None, timeout: None }
+        TaskOptions {
+            name: name.into(),
+            weight: None,
+            unit: None,
+            retry: None,
+            timeout: None,
+            priority: None,
+            resources: None,
+        }
     }
 
     /// Whether anything beside the name is set.
@@ -101,6 +112,8 @@ impl TaskOptions {
             && self.unit.is_none()
             && self.retry.is_none()
             && self.timeout.is_none()
+            && self.priority.is_none()
+            && self.resources.is_none()
     }
 }
 
@@ -168,6 +181,18 @@ impl NewTask {
         self.options.timeout = Some(timeout);
         self
     }
+
+    /// Whether the task goes before others; see [`TaskBuilder::priority`].
+    pub fn priority(mut self, priority: i32) -> NewTask {
+        self.options.priority = Some(priority);
+        self
+    }
+
+    /// What the task requires; see [`TaskBuilder::requires`].
+    pub fn requires(mut self, resources: Resources) -> NewTask {
+        self.options.resources = Some(Arc::new(resources));
+        self
+    }
 }
 
 impl fmt::Debug for NewTask {
@@ -229,6 +254,30 @@ impl<'a> TaskBuilder<'a> {
     /// doesn't count.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Whether the task starts before others that wait for the same scheduler, of whatever job: those of a higher
+    /// priority do, and among equals the one that came first. Its job's [priority](crate::JobBuilder::priority) unless
+    /// set, which is 0 unless set. A task that runs is not interrupted.
+    ///
+    /// ```
+    /// # use milepost::{Job, LocalScheduler};
+    /// let job = Job::new("mail");
+    /// job.add_blocking("newsletter", |_cx| Ok(()))?;
+    /// job.task("password reset").priority(10).add_blocking(|_cx| Ok(()))?; // goes first
+    /// job.submit(&LocalScheduler::new(1)?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.options.priority = Some(priority);
+        self
+    }
+
+    /// What the task requires of the scheduler beside a worker: nothing unless set. It waits until that is free, and those
+    /// behind it that require something wait with it; tasks that require nothing don't. See [`Resources`].
+    pub fn requires(mut self, resources: Resources) -> Self {
+        self.options.resources = Some(Arc::new(resources));
         self
     }
 

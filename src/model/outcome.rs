@@ -93,6 +93,8 @@ pub enum FailureKind {
     Interrupted,
     /// The task's environment could not be set up.
     Environment,
+    /// The task requires what its scheduler will never have.
+    Unsatisfiable,
     /// The task completed, and its output was taken by another reader.
     OutputTaken,
 }

@@ -1,19 +1,20 @@
 //! [`LocalScheduler`]: which jobs have tasks ready, and how many workers there are.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 
+use super::places::Places;
 use super::shutdown::Shutdown;
 use super::worker;
 use crate::job::core::JobCore;
-use crate::job::{BuildError, Scheduler, SubmitError, TaskQueue, TaskRun, WouldDeadlock};
+use crate::job::{BuildError, Rest, Scheduler, SubmitError, TaskQueue, WouldDeadlock};
+use crate::model::Resources;
 
-/// Runs the tasks of many jobs in this process, a limited number at a time, in the order of submission.
+/// Runs the tasks of many jobs in this process, a limited number at a time: those of a higher
+/// [priority](crate::TaskBuilder::priority) first, and among equals first come, first served, whatever job they are of.
 ///
 /// Made inside a tokio runtime, it runs async tasks on that runtime; else on a multi-threaded one of its own. Blocking
 /// tasks run on a pool of threads that grows and shrinks, in the runtime's context. There is no tokio task for
@@ -39,23 +40,16 @@ pub struct LocalScheduler {
 
 pub(super) struct Shared {
     max_concurrency: usize,
-    /// How many workers there could be more; changed with the state locked.
-    spare: AtomicUsize,
-    /// How many workers were given up and are still kept by their tasks: perhaps on the runtime's own threads.
-    stuck: AtomicUsize,
-    state: Mutex<State>,
+    pub(super) places: Arc<Places>,
+    jobs: Mutex<Jobs>,
     runtime: Place,
 }
 
 #[derive(Default)]
-struct State {
-    /// Jobs that have tasks ready, the first submitted first.
-    queues: VecDeque<TaskQueue>,
-    /// Jobs that were submitted and may not have ended.
-    jobs: Vec<Weak<JobCore>>,
+struct Jobs {
+    /// Those that were submitted and may not have ended.
+    submitted: Vec<Weak<JobCore>>,
     shut_down: bool,
-    /// The runtime has gone, and with it whatever could run a task.
-    lost: bool,
 }
 
 enum Place {
@@ -65,12 +59,48 @@ enum Place {
     Own(Option<Runtime>),
 }
 
-impl LocalScheduler {
-    /// A scheduler that runs at most `max_concurrency` tasks at a time, async and blocking together.
+/// Makes a scheduler that has more to offer than a number of places; see [`LocalScheduler::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a scheduler is made by build"]
+pub struct LocalSchedulerBuilder {
+    max_concurrency: usize,
+    resources: Resources,
+    waits: bool,
+}
+
+impl LocalSchedulerBuilder {
+    /// How many cores tasks may [require](crate::TaskBuilder::requires) together: as many as tasks may run at a time
+    /// unless set.
+    pub fn cores(mut self, cores: u32) -> Self {
+        self.resources = self.resources.cores(cores);
+        self
+    }
+
+    /// How many bytes of memory tasks may require together: any number unless set.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.resources = self.resources.memory(bytes);
+        self
+    }
+
+    /// A label that tasks may require; may be called for several.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.resources = self.resources.label(label);
+        self
+    }
+
+    /// Has tasks that require more than there is wait until [`set_resources`](LocalScheduler::set_resources) gives more.
+    /// Without it they fail as soon as they are submitted, with an error that says what they lack.
+    pub fn wait_for_resources(mut self) -> Self {
+        self.waits = true;
+        self
+    }
+
+    /// Makes the scheduler.
     ///
     /// # Errors
     /// The concurrency is 0, or there is no runtime here and the system gives no threads for one.
-    pub fn new(max_concurrency: usize) -> Result<LocalScheduler, BuildError> {
+    pub fn build(self) -> Result<LocalScheduler, BuildError> {
+        let LocalSchedulerBuilder { max_concurrency, resources, waits } = self;
         if max_concurrency == 0 {
             return Err(BuildError::ZeroConcurrency);
         }
@@ -78,19 +108,56 @@ impl LocalScheduler {
             Ok(handle) => Place::Inside(handle),
             Err(_) => Place::Own(Some(own_runtime(max_concurrency)?)),
         };
-        let shared = Shared {
-            max_concurrency,
-            spare: AtomicUsize::new(max_concurrency),
-            stuck: AtomicUsize::new(0),
-            state: Mutex::default(),
-            runtime,
-        };
+        let places = Arc::new(Places::new(max_concurrency, resources, waits));
+        let shared = Shared { max_concurrency, places, jobs: Mutex::default(), runtime };
         Ok(LocalScheduler { shared: Arc::new(shared) })
+    }
+}
+
+impl LocalScheduler {
+    /// A scheduler that runs at most `max_concurrency` tasks at a time, async and blocking together.
+    ///
+    /// # Errors
+    /// The concurrency is 0, or there is no runtime here and the system gives no threads for one.
+    pub fn new(max_concurrency: usize) -> Result<LocalScheduler, BuildError> {
+        LocalScheduler::builder(max_concurrency).build()
+    }
+
+    /// Makes a scheduler that runs at most `max_concurrency` tasks at a time, with cores, memory and labels for
+    /// [tasks that require some](crate::TaskBuilder::requires).
+    ///
+    /// ```
+    /// use milepost::{Job, LocalScheduler, Resources};
+    ///
+    /// let scheduler = LocalScheduler::builder(4).memory(8 << 30).build()?;
+    /// let job = Job::new("render");
+    /// let frame = job.task("frame").requires(Resources::new().memory(16 << 30)).add_blocking(|_cx| Ok(()))?;
+    /// job.submit(&scheduler)?;
+    /// let failed = frame.output().unwrap_err();
+    /// assert!(format!("{failed:#}").contains("17179869184 bytes of memory of 8589934592"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(max_concurrency: usize) -> LocalSchedulerBuilder {
+        let cores = u32::try_from(max_concurrency).unwrap_or(u32::MAX);
+        let resources = Resources::new().cores(cores).memory(u64::MAX);
+        LocalSchedulerBuilder { max_concurrency, resources, waits: false }
     }
 
     /// How many tasks run at a time at most.
     pub fn max_concurrency(&self) -> usize {
         self.shared.max_concurrency
+    }
+
+    /// What tasks may require of it together.
+    pub fn resources(&self) -> Resources {
+        self.shared.places.resources()
+    }
+
+    /// Changes what tasks may require of it. Those that run go on; those that wait for what won't be there any more fail,
+    /// unless they [may wait](LocalSchedulerBuilder::wait_for_resources).
+    pub fn set_resources(&self, resources: Resources) {
+        self.shared.places.set_resources(resources);
+        self.shared.grow();
     }
 
     /// Takes no more jobs, and waits until those that were submitted have ended:
@@ -101,9 +168,9 @@ impl LocalScheduler {
 
     /// Takes no more jobs. Returns those that may not have ended.
     pub(super) fn close(&self) -> Vec<Arc<JobCore>> {
-        let mut state = self.shared.state.lock();
-        state.shut_down = true;
-        state.jobs.iter().filter_map(Weak::upgrade).collect()
+        let mut jobs = self.shared.jobs.lock();
+        jobs.shut_down = true;
+        jobs.submitted.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -119,33 +186,33 @@ fn own_runtime(max_concurrency: usize) -> Result<Runtime, BuildError> {
 
 impl Scheduler for LocalScheduler {
     fn ready(&self, queue: TaskQueue) {
-        let mut state = self.shared.state.lock();
-        if state.lost {
-            drop(state);
-            return queue.interrupt();
-        }
-        state.queues.push_back(queue);
-        drop(state);
+        self.shared.places.wait(queue);
         self.shared.grow();
     }
 
     fn accept(&self, queue: &TaskQueue) -> Result<(), SubmitError> {
-        let mut state = self.shared.state.lock();
-        if state.shut_down || state.lost {
+        let mut jobs = self.shared.jobs.lock();
+        if jobs.shut_down || self.shared.places.is_lost() {
             return Err(SubmitError::ShutDown);
         }
-        if state.jobs.len() == state.jobs.capacity() {
+        let submitted = &mut jobs.submitted;
+        if submitted.len() == submitted.capacity() {
             let running = |job: &Weak<JobCore>| job.upgrade().is_some_and(|job| !job.is_ended());
-            state.jobs.retain(running);
+            submitted.retain(running);
         }
-        state.jobs.push(Arc::downgrade(&queue.core));
+        submitted.push(Arc::downgrade(&queue.core));
         Ok(())
     }
 
     fn worker_lost(&self) {
-        self.shared.stuck.fetch_add(1, Ordering::AcqRel);
-        self.shared.give_back();
+        self.shared.places.lose_worker();
         self.shared.grow();
+    }
+
+    fn rest(&self, resources: &Resources) -> Box<dyn Rest> {
+        let rest = self.shared.places.rest(resources);
+        self.shared.grow();
+        Box::new(rest)
     }
 
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {
@@ -182,73 +249,11 @@ impl Shared {
     /// Starts one more worker if tasks are ready and there is room. A worker that has found a task calls it again, so
     /// that there are as many as are needed. True if it has started one.
     pub(super) fn grow(self: &Arc<Self>) -> bool {
-        let grows = self.spare.load(Ordering::Relaxed) > 0 && self.take_place();
+        let grows = self.places.take_place();
         if grows {
             worker::start(self);
         }
         grows
-    }
-
-    /// Counts one more worker, if tasks are ready and there is room.
-    fn take_place(&self) -> bool {
-        let state = self.state.lock();
-        let spare = self.spare.load(Ordering::Relaxed);
-        let needed = spare > 0 && !state.queues.is_empty();
-        if needed {
-            self.spare.store(spare - 1, Ordering::Relaxed);
-        }
-        needed
-    }
-
-    /// The next task for a worker, and the queue to look into first the next time. After `None` the worker is no more.
-    pub(super) fn next(&self, queue: &mut Option<TaskQueue>) -> Option<TaskRun> {
-        loop {
-            let here = match queue {
-                Some(queue) => queue,
-                None => {
-                    let state = self.state.lock();
-                    let Some(first) = state.queues.front() else {
-                        // With the lock held: a job that becomes ready finds the room.
-                        self.spare.fetch_add(1, Ordering::Relaxed);
-                        return None;
-                    };
-                    queue.insert(first.clone())
-                }
-            };
-            if let Some(run) = here.next() {
-                return Some(run);
-            }
-            self.state.lock().queues.retain(|other| !here.covers(other));
-            *queue = None;
-        }
-    }
-
-    /// Whether threads of the runtime may be kept by tasks that were given up, so that workers had better not rely on
-    /// them.
-    pub(super) fn is_short_of_threads(&self) -> bool {
-        self.stuck.load(Ordering::Acquire) > 0
-    }
-
-    /// A worker that was given up is through with its task.
-    pub(super) fn come_back(&self) {
-        self.stuck.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    /// There is room for one more worker.
-    pub(super) fn give_back(&self) {
-        let _state = self.state.lock();
-        self.spare.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The runtime has gone: tasks that wait won't run.
-    pub(super) fn lose(&self) {
-        let mut state = self.state.lock();
-        state.lost = true;
-        let queues = std::mem::take(&mut state.queues);
-        drop(state);
-        for queue in queues {
-            queue.interrupt();
-        }
     }
 }
 

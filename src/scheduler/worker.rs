@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::local::Shared;
+use super::places::Claim;
 use crate::base::{run_on_pool, yield_once};
-use crate::job::{TaskQueue, TaskRun};
+use crate::job::{StillFirst, TaskRun};
 
 /// After how many tasks an async worker lets the runtime do other things.
 const TASKS_PER_POLL: u32 = 64;
@@ -13,7 +14,7 @@ const TASKS_PER_POLL: u32 = 64;
 /// Starts a worker, which has been counted.
 pub(super) fn start(shared: &Arc<Shared>) {
     let worker = Worker::new(shared);
-    if shared.is_short_of_threads() {
+    if shared.places.is_short_of_threads() {
         worker.start_on_pool(None);
     } else {
         worker.start_async(None);
@@ -22,7 +23,8 @@ pub(super) fn start(shared: &Arc<Shared>) {
 
 struct Worker {
     shared: Arc<Shared>,
-    queue: Option<TaskQueue>,
+    claim: Claim,
+    still_first: StillFirst,
     /// Whether it takes up one of the scheduler's places.
     counted: bool,
     /// Whether it lives on the runtime: then it is dropped before it is through only if that shuts down.
@@ -31,7 +33,15 @@ struct Worker {
 
 impl Worker {
     fn new(shared: &Arc<Shared>) -> Worker {
-        Worker { shared: shared.clone(), queue: None, counted: true, on_runtime: false }
+        let (claim, places) = (Claim::default(), shared.places.clone());
+        let seen = claim.seen.clone();
+        Worker {
+            shared: shared.clone(),
+            claim,
+            still_first: Arc::new(move || places.is_first(&seen)),
+            counted: true,
+            on_runtime: false,
+        }
     }
 
     fn start_async(mut self, run: Option<TaskRun>) {
@@ -62,7 +72,7 @@ impl Worker {
             n = n.wrapping_add(1);
             let yields = n.is_multiple_of(TASKS_PER_POLL);
             if !yields {
-                present.start_next();
+                present.start_next(self.still_first.clone());
             }
             if (&mut present).await {
                 self.come_back();
@@ -81,11 +91,11 @@ impl Worker {
         let _context = shared.handle().enter();
         while let Some(mut present) = run.take().or_else(|| self.next()) {
             // Async tasks run here as well where the runtime's own threads can't be relied on.
-            if !present.is_blocking() && !shared.is_short_of_threads() {
+            if !present.is_blocking() && !shared.places.is_short_of_threads() {
                 return self.start_async(Some(present));
             }
             self.shared.grow();
-            present.start_next();
+            present.start_next(self.still_first.clone());
             if present.run_here() {
                 return self.come_back();
             }
@@ -96,11 +106,11 @@ impl Worker {
     /// Its task was given up, and its place with it.
     fn come_back(&mut self) {
         self.counted = false;
-        self.shared.come_back();
+        self.shared.places.come_back();
     }
 
     fn next(&mut self) -> Option<TaskRun> {
-        let run = self.shared.next(&mut self.queue);
+        let run = self.shared.places.next(&mut self.claim);
         // Without one, its place was given back in the same moment.
         self.counted = run.is_some();
         run
@@ -110,11 +120,9 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         if self.on_runtime && !std::thread::panicking() {
-            self.shared.lose();
+            self.shared.places.lose();
         }
-        if self.counted {
-            self.shared.give_back();
-            self.shared.grow();
-        }
+        self.shared.places.leave(&mut self.claim, self.counted);
+        self.shared.grow();
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lanes::Head;
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
 use super::table::Runner;
@@ -38,19 +39,33 @@ pub(crate) enum Finish {
 }
 
 impl Ledger {
-    /// Starts the next task that waits for a worker. If there is none, the scheduler is told again when there is.
-    pub(crate) fn start_next(&mut self, at: u64, effects: &mut Effects) -> Option<Started> {
-        let started = self.start_ready(at, effects);
-        self.queue.thinks_ready &= started.is_some();
+    /// Starts the next task of those that the scheduler was told of by `head`. If there is none, it is told of others, or
+    /// again when there is.
+    pub(crate) fn start_next(
+        &mut self,
+        at: u64,
+        head: &Head,
+        effects: &mut Effects,
+    ) -> Option<Started> {
+        let started = self.start_ready(at, head, effects);
+        if started.is_none() {
+            self.queue.lanes.exhausted(head);
+            self.tell_ready(effects);
+        }
         started
     }
 
-    /// The same, for a worker that will look again: the scheduler goes on thinking that there are tasks.
-    pub(crate) fn start_ready(&mut self, at: u64, effects: &mut Effects) -> Option<Started> {
+    /// The same, for a worker that will look again.
+    pub(crate) fn start_ready(
+        &mut self,
+        at: u64,
+        head: &Head,
+        effects: &mut Effects,
+    ) -> Option<Started> {
         if !self.may_start() {
             return None;
         }
-        while let Some(id) = self.queue.ready.pop_front() {
+        while let Some(id) = self.queue.lanes.pop(head) {
             if let Some(started) = self.start(at, id, effects) {
                 return Some(started);
             }
@@ -171,10 +186,7 @@ impl Ledger {
             entry.work = work;
         }
         match delay.map(|delay| self.clock.after(delay)) {
-            None => {
-                self.queue.ready.push_back(id);
-                self.tell_ready(effects);
-            }
+            None => self.enqueue(id, effects),
             Some(due) => {
                 let timer =
                     due.map(|due| self.clock.arm(due, self.alarm(Due::Retry(id, attempt + 1))));
@@ -284,8 +296,7 @@ impl Ledger {
             }
             Due::Retry(id, attempt) => {
                 if present(self, id, attempt) == Some(TaskState::Submitted) {
-                    self.queue.ready.push_back(id);
-                    self.tell_ready(effects);
+                    self.enqueue(id, effects);
                 }
             }
         }

@@ -19,7 +19,7 @@ impl Ledger {
         if self.seldom.canceled.is_none() {
             self.seldom.canceled = Some(cause.clone());
             self.sealed = true;
-            self.queue.ready.clear();
+            drop(self.queue.lanes.take_all());
             self.enter_job(at, JobState::Canceling, Some(cause.clone()), effects);
             for id in self.tasks.ids() {
                 self.cancel_one(at, id, &cause, effects);

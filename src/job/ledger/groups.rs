@@ -1,10 +1,11 @@
 //! What of a ledger not every job needs, in groups that are made when they are: an idle job should be small.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Instant;
 
+use super::lanes::Lanes;
 use super::state::Ended;
 use super::sums::Sums;
 use crate::base::{Empty, Timer, Wakers};
@@ -40,12 +41,9 @@ pub(crate) struct Queue {
     pub(super) started: Option<(Instant, u64)>,
     pub(super) submitted: bool,
     /// Submitted tasks that wait for a worker.
-    pub(super) ready: VecDeque<TaskId>,
+    pub(super) lanes: Lanes,
     /// There from submission to the job's end.
     pub(super) scheduler: Option<Arc<dyn Scheduler>>,
-    /// How often the scheduler was told that tasks are ready, and whether it still thinks so.
-    pub(super) told: u64,
-    pub(super) thinks_ready: bool,
 }
 
 /// What few jobs have, or only at their end.

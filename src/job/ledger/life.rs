@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::lanes::Head;
 use super::state::{Ended, Ledger};
 use super::sums::Share;
 use super::table::{Adder, Runner, TaskEntry};
@@ -82,7 +83,6 @@ impl Ledger {
         self.append(at, Change::Added { task: id }, None, effects);
         if self.queue.scheduler.is_some() && runner.is_scheduler() {
             self.submit_task(at, id, effects);
-            self.tell_ready(effects);
         }
         Ok(id)
     }
@@ -119,14 +119,13 @@ impl Ledger {
             }
         }
         self.sealed |= seal;
-        self.tell_ready(effects);
         self.settle(at, effects);
         Ok(())
     }
 
     fn submit_task(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         self.enter(at, id, TaskState::Submitted, None, false, effects);
-        self.queue.ready.push_back(id);
+        self.enqueue(id, effects);
     }
 
     /// No more tasks are added. Without a scheduler and with no one left to name one (`orphaned`), tasks that wait for
@@ -246,22 +245,39 @@ impl Ledger {
         if let Some(timer) = self.seldom.force_timer.take() {
             self.clock.disarm(timer);
         }
-        self.queue.ready.clear();
+        drop(self.queue.lanes.take_all());
         effects.scheduler = self.queue.scheduler.take().or(effects.scheduler.take());
         self.wakers.take(u16::MAX, &mut effects.wakes);
     }
 
     /// Ends the tasks that wait for a worker: there won't be one.
     pub(crate) fn interrupt_ready(&mut self, effects: &mut Effects) {
-        let at = self.now();
-        for id in std::mem::take(&mut self.queue.ready) {
-            if self.tasks.get(id).is_some_and(|entry| entry.state == TaskState::Submitted) {
-                let message = "what would have run the task has gone";
-                let failure = Failure::new(FailureKind::Interrupted, message);
-                self.end(at, id, End::new(TaskState::Interrupted).error(failure), effects);
-            }
+        let failure =
+            Failure::new(FailureKind::Interrupted, "what would have run the task has gone");
+        for id in self.queue.lanes.take_all() {
+            self.end_ready(id, TaskState::Interrupted, &failure, effects);
         }
-        self.queue.thinks_ready = false;
+    }
+
+    /// Ends the tasks of a lane, which the scheduler can't ever run.
+    pub(crate) fn refuse(&mut self, head: &Head, message: Arc<str>, effects: &mut Effects) {
+        let failure = Failure::new(FailureKind::Unsatisfiable, message);
+        for id in self.queue.lanes.take_lane(&head.lane) {
+            self.end_ready(id, TaskState::Failed, &failure, effects);
+        }
+    }
+
+    fn end_ready(
+        &mut self,
+        id: TaskId,
+        state: TaskState,
+        failure: &Failure,
+        effects: &mut Effects,
+    ) {
+        if self.tasks.get(id).is_some_and(|entry| entry.state == TaskState::Submitted) {
+            let at = self.now();
+            self.end(at, id, End::new(state).error(failure.clone()), effects);
+        }
     }
 
     /// The last updates of attempts that have ended in the window and are not outdone by newer ones.

@@ -5,6 +5,7 @@ mod attempts;
 mod cancel;
 mod flush;
 mod groups;
+mod lanes;
 mod life;
 mod read;
 mod state;
@@ -14,6 +15,7 @@ mod trim;
 
 pub(crate) use attempts::Report;
 pub(crate) use attempts::{Finish, Started};
+pub(crate) use lanes::Head;
 pub(crate) use read::HandleResult;
 pub(crate) use state::{Ledger, Options};
 pub(crate) use table::{Adder, Runner};

@@ -53,11 +53,6 @@ impl Ledger {
         self.queue.scheduler.clone()
     }
 
-    /// How often the scheduler was told that tasks are ready.
-    pub(crate) fn told(&self) -> u64 {
-        self.queue.told
-    }
-
     pub(crate) fn expect(&mut self, tasks: usize) {
         self.seldom.expected = Some(tasks);
         self.board.recount = true;

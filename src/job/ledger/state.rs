@@ -1,11 +1,13 @@
 //! The ledger's fields, and the changes of state with their events.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::groups::{Board, Queue, Seldom};
+use super::lanes::LaneKey;
 use super::sums::Share;
 use super::table::{TaskEntry, TaskTable};
 use crate::base::{Clock, Lazily, Wakers};
@@ -24,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) max_failures: Option<usize>,
     pub(crate) keep_failures: usize,
     pub(crate) history: crate::job::History,
+    /// That of tasks which have none of their own.
+    pub(crate) priority: i32,
 }
 
 impl Options {
@@ -215,17 +219,27 @@ impl Ledger {
         self.wakers.take(mask::PROGRESS, &mut effects.wakes);
     }
 
-    /// Tells the scheduler that tasks are ready, unless it knows.
+    /// Tells the scheduler of tasks that are ready and that it doesn't know of.
     pub(super) fn tell_ready(&mut self, effects: &mut Effects) {
-        if !self.queue.ready.is_empty()
-            && self.queue.scheduler.is_some()
-            && !self.queue.thinks_ready
-            && self.may_start()
-        {
-            self.queue.thinks_ready = true;
-            self.queue.told += 1;
-            effects.ready = true;
+        if self.queue.lanes.has_untold() && self.queue.scheduler.is_some() && self.may_start() {
+            effects.ready.extend(std::iter::from_fn(|| self.queue.lanes.tell()));
         }
+    }
+
+    /// Has a task that was submitted wait for its turn, behind those that came before it.
+    pub(super) fn enqueue(&mut self, id: TaskId, effects: &mut Effects) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        let lane = self.lane_of(entry);
+        self.queue.lanes.push(lane, id);
+        self.tell_ready(effects);
+    }
+
+    pub(super) fn lane_of(&self, entry: &TaskEntry) -> LaneKey {
+        let options = entry.options();
+        let priority =
+            options.and_then(|options| options.priority).unwrap_or(self.options.priority);
+        let resources = options.and_then(|options| options.resources.clone());
+        LaneKey { priority: Reverse(priority), resources }
     }
 
     /// Whether readers of outputs keep up (see [`Outputs`](crate::Outputs)).

@@ -1,0 +1,89 @@
+//! Which tasks are next, and what is free to run them. Knows no workers.
+
+use std::collections::BTreeSet;
+
+use crate::job::TaskQueue;
+use crate::model::Resources;
+
+/// The queues of all jobs. Those whose tasks require nothing are apart: they never wait for the others.
+#[derive(Default)]
+pub(super) struct Queues {
+    plain: BTreeSet<TaskQueue>,
+    demanding: BTreeSet<TaskQueue>,
+}
+
+impl Queues {
+    fn of(&mut self, queue: &TaskQueue) -> &mut BTreeSet<TaskQueue> {
+        if queue.resources().takes_nothing() { &mut self.plain } else { &mut self.demanding }
+    }
+
+    /// Adds a queue. True if there are others behind it.
+    pub(super) fn insert(&mut self, queue: TaskQueue) -> bool {
+        let before = |last: Option<&TaskQueue>| last.is_some_and(|last| queue < *last);
+        let goes_before = before(self.plain.last()) || before(self.demanding.last());
+        self.of(&queue).insert(queue);
+        goes_before
+    }
+
+    pub(super) fn remove(&mut self, queue: &TaskQueue) {
+        self.of(queue).remove(queue);
+    }
+
+    /// The queue to be served next. Tasks that require something wait behind the first of them, so that none that requires
+    /// much is overtaken for ever.
+    pub(super) fn first(&self, capacity: &Capacity) -> Option<&TaskQueue> {
+        let demanding = self.demanding.first();
+        let demanding = demanding.filter(|queue| capacity.has_free(queue.resources()));
+        match (self.plain.first(), demanding) {
+            (Some(plain), Some(demanding)) => Some(plain.min(demanding)),
+            (plain, demanding) => plain.or(demanding),
+        }
+    }
+
+    /// Whether tasks wait that require something.
+    pub(super) fn has_demanding(&self) -> bool {
+        !self.demanding.is_empty()
+    }
+
+    /// Takes out the queues whose tasks `capacity` can never run.
+    pub(super) fn take_impossible(&mut self, capacity: &Resources) -> Vec<TaskQueue> {
+        let impossible = |queue: &TaskQueue| queue.resources().beyond(capacity).is_some();
+        let all = self.plain.extract_if(.., impossible);
+        all.chain(self.demanding.extract_if(.., impossible)).collect()
+    }
+
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = TaskQueue> + use<> {
+        let Queues { plain, demanding } = std::mem::take(self);
+        plain.into_iter().chain(demanding)
+    }
+}
+
+/// What a scheduler has, and how much of it tasks have. They may have more than there is: what a task requires that goes on
+/// before its turn is counted all the same.
+pub(super) struct Capacity {
+    pub(super) total: Resources,
+    cores: u64,
+    memory: u128,
+}
+
+impl Capacity {
+    pub(super) fn new(total: Resources) -> Capacity {
+        Capacity { total, cores: 0, memory: 0 }
+    }
+
+    pub(super) fn has_free(&self, resources: &Resources) -> bool {
+        self.cores + u64::from(resources.cores) <= u64::from(self.total.cores)
+            && self.memory + u128::from(resources.memory) <= u128::from(self.total.memory)
+            && resources.labels.is_subset(&self.total.labels)
+    }
+
+    pub(super) fn take(&mut self, resources: &Resources) {
+        self.cores += u64::from(resources.cores);
+        self.memory += u128::from(resources.memory);
+    }
+
+    pub(super) fn give_back(&mut self, resources: &Resources) {
+        self.cores -= u64::from(resources.cores);
+        self.memory -= u128::from(resources.memory);
+    }
+}
