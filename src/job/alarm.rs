@@ -15,6 +15,10 @@ pub(crate) enum Due {
     Force(TaskId, u32),
     /// An attempt has run for as long as it may.
     TimeOut(TaskId, u32),
+    /// A vacated attempt's grace period is over.
+    Vacate(TaskId, u32),
+    /// The job has taken as long as it may.
+    Deadline,
     /// A task that is to be retried may be queued.
     Retry(TaskId, u32),
 }

@@ -12,6 +12,7 @@ use crate::base::Clock;
 const WINDOW: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(30);
 const KEEP_FAILURES: usize = 1_000;
+const LOST_ATTEMPTS: u32 = 5;
 
 /// What a job remembers of its past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +63,8 @@ impl JobBuilder {
                 keep_failures: KEEP_FAILURES,
                 history: History::All,
                 priority: 0,
+                lost_attempts: LOST_ATTEMPTS,
+                deadline: None,
             },
         }
     }
@@ -105,6 +108,34 @@ impl JobBuilder {
     /// The priority of tasks that have [none of their own](crate::TaskBuilder::priority): 0 unless set.
     pub fn priority(mut self, priority: i32) -> Self {
         self.options.priority = priority;
+        self
+    }
+
+    /// How often an attempt of a task may be lost with what ran it before the task ends as
+    /// [`Interrupted`](crate::TaskState::Interrupted): 5 unless set. Until then another attempt follows at once, if the task
+    /// can run again; one that runs a closure only once is interrupted by the first loss.
+    pub fn lost_attempts(mut self, n: u32) -> Self {
+        self.options.lost_attempts = n;
+        self
+    }
+
+    /// How long the job may take from its submission or start on: after that its tasks end as
+    /// [`TimedOut`](crate::TaskState::TimedOut), whatever they are at, and no more are taken. No limit unless set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use milepost::{Job, LocalScheduler, TaskState};
+    ///
+    /// let job = Job::builder("backup").deadline(Duration::from_millis(20)).build()?;
+    /// let endless = job.add("loop", async |cx| loop { cx.checkpoint().await? } as Result<(), _>)?;
+    /// job.submit(&LocalScheduler::new(1)?)?;
+    /// let failed = endless.output().unwrap_err();
+    /// assert_eq!(failed.state, TaskState::TimedOut);
+    /// assert!(format!("{failed:#}").contains("its job took longer than 20ms"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = Some(deadline);
         self
     }
 

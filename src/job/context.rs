@@ -62,14 +62,6 @@ impl TaskContext {
         self.core.cancel_cause(self.task)
     }
 
-    /// The place in blocking code at which it stops, if it was asked to.
-    ///
-    /// # Errors
-    /// [`Canceled`], to be passed on by `?`.
-    pub fn blocking_checkpoint(&self) -> Result<(), Canceled> {
-        self.check()
-    }
-
     /// Waits for `future`, or for the request to stop, which wins a tie.
     ///
     /// Cancel safe if `future` is. `future` is dropped if the request comes first.

@@ -154,6 +154,55 @@ impl fmt::Display for NoSuchTask {
 
 impl Error for NoSuchTask {}
 
+/// A task doesn't do what is asked of it: it is as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// The job has no such task.
+    NoSuchTask(NoSuchTask),
+    /// The task runs, and could not run again.
+    NotRestartable {
+        /// The task.
+        task: TaskId,
+        /// The task's name.
+        name: Arc<str>,
+    },
+    /// The task has ended, or is being canceled.
+    Over {
+        /// The task.
+        task: TaskId,
+        /// The task's name.
+        name: Arc<str>,
+        /// The state that it is in.
+        state: TaskState,
+    },
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ControlError::NoSuchTask(error) => error.fmt(f),
+            ControlError::NotRestartable { task, name } => write!(
+                f,
+                "task {task} ({name}) can run only once and can't be stopped to start over: add it with add_with, \
+                 add_blocking_with or add_task, or suspend or cancel it"
+            ),
+            ControlError::Over { task, name, state } => {
+                write!(f, "task {task} ({name}) is {state} and does nothing else any more")
+            }
+        }
+    }
+}
+
+impl Error for ControlError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ControlError::NoSuchTask(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// A reporter reported what can't be: the task's state is as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

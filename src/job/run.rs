@@ -14,7 +14,7 @@ use super::ledger::{Finish, Head, Started as StartedAttempt};
 use super::work::{Started, TaskFuture, TaskResult, Work};
 use super::{TaskContext, TaskError};
 use crate::base::{WakerKey, block_on, drop_contained, panic_message};
-use crate::meter::{Progress, SlotRef};
+use crate::meter::{Progress, STOPS, SlotRef};
 use crate::model::{TaskFailed, TaskId};
 
 /// An attempt that runs here, whatever its code is.
@@ -171,7 +171,7 @@ impl Attempt {
         let canceled = self.slot.is_canceled();
         let registered = watch.waker.as_ref().is_some_and(|before| before.will_wake(waker));
         if !registered || canceled != watch.canceled {
-            self.slot.watch(&mut watch.key, waker);
+            self.slot.watch(STOPS, &mut watch.key, waker);
             watch.waker = Some(waker.clone());
             watch.canceled = canceled;
         }
@@ -285,10 +285,8 @@ impl Future for TaskRun {
         if let Some(future) = future.take() {
             drop_contained("the drop of a task's future", future);
         }
-        // Code that won't run again goes now, so that it is not in the way of the next task.
-        let is_over = matches!(finish, Finish::Completed(_));
-        let is_spent = |work: &mut Box<dyn Work>| is_over || !work.is_repeatable();
-        if let Some(work) = work.take_if(is_spent) {
+        // Code that can't run again goes now, so that it is not in the way of the next task.
+        if let Some(work) = work.take_if(|work| !work.is_repeatable()) {
             drop_contained("the drop of a task's closure", work);
         }
         debug_assert!(next.is_none(), "a task ends once");

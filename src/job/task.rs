@@ -1,4 +1,4 @@
-//! What can be added to a job, and how: [`Task`], [`NewTask`], [`TaskBuilder`] and [`Retry`].
+//! What can be added to a job, and how: [`Task`], [`NewTask`], [`TaskBuilder`] and their options.
 
 use std::any::Any;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::ledger::Adder;
 use super::work::{BlockingOnce, BlockingWith, Implemented, Once, With, Work};
-use super::{AddError, Job, TaskContext, TaskError, TaskHandle, TaskReporter};
+use super::{AddError, Job, Retry, TaskContext, TaskError, TaskHandle, TaskReporter};
 use crate::model::Resources;
 
 /// A type whose values are tasks, for those who prefer it to closures. It may run more than once.
@@ -47,38 +47,6 @@ pub trait Task: Send + Sync + 'static {
 
     /// Runs the task: one attempt.
     fn run(&self, cx: TaskContext) -> impl Future<Output = Result<Self::Output, TaskError>> + Send;
-}
-
-/// How often a task that fails is tried in all.
-///
-/// ```
-/// use std::sync::atomic::{AtomicU32, Ordering};
-/// use milepost::{Job, LocalScheduler, Retry, TaskError};
-///
-/// static CALLS: AtomicU32 = AtomicU32::new(0);
-///
-/// let job = Job::new("flaky");
-/// job.task("fetch").retry(Retry::attempts(3)).add_blocking_with("url", |_cx, url| {
-///     match CALLS.fetch_add(1, Ordering::Relaxed) {
-///         2 => Ok(format!("contents of {url}")),
-///         _ => Err(TaskError::msg("connection reset")),
-///     }
-/// })?;
-/// job.submit(&LocalScheduler::new(1)?)?;
-/// job.wait_until_done().blocking()?.ok()?; // the third attempt
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    pub(crate) attempts: u32,
-}
-
-impl Retry {
-    /// At most `n` attempts in all; 0 counts as 1. The next one is queued as soon as one has failed, or after the
-    /// error's own [`retry_after`](TaskError::retry_after).
-    pub const fn attempts(n: u32) -> Retry {
-        Retry { attempts: if n == 0 { 1 } else { n } }
-    }
 }
 
 /// What is known of a task beside its code.

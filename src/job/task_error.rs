@@ -39,7 +39,7 @@ impl TaskError {
         TaskError { error: Arc::from(error.into()), permanent: true, retry_after: None }
     }
 
-    /// Has the next attempt, if there is one, start after `delay` at the earliest.
+    /// Has the next attempt, if there is one, follow after `delay`, whatever the [policy](crate::Retry) says.
     pub fn retry_after(mut self, delay: Duration) -> TaskError {
         self.retry_after = Some(delay);
         self

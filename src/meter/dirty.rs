@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::page::{PAGE, Page, Reading, SlotRef};
 use super::slot;
-use super::window::Signal;
+use super::window::{Owner, Signal};
 use crate::base::Wakes;
 use crate::base::sync::{AtomicU64, Ordering};
 
@@ -30,6 +30,11 @@ impl Region {
             groups: std::array::from_fn(|_| AtomicU64::new(0)),
             signal,
         }
+    }
+
+    /// Whose slots they are, if that is still there.
+    pub(super) fn owner(&self) -> Option<Arc<dyn Owner>> {
+        self.signal.owner()
     }
 
     /// Marks a page, bottom up, and has a window opened (M2). Each step is a read-modify-write even if its bit is set

@@ -14,6 +14,7 @@
 
 mod dirty;
 mod page;
+mod park;
 mod part;
 mod progress;
 mod slot;
@@ -21,7 +22,7 @@ mod track;
 mod window;
 
 pub(crate) use dirty::{Meter, SlotId};
-pub(crate) use page::{Detail, Reading, SlotRef, Visit};
+pub(crate) use page::{Detail, Reading, STOPS, SlotRef, Visit};
 pub use progress::Progress;
 pub use track::{Track, TrackRead, TrackWrite};
-pub(crate) use window::{Rest, Signal, WindowOwner};
+pub(crate) use window::{Owner, Rest, Signal, Suspension};

@@ -7,12 +7,17 @@ use std::task::Waker;
 use super::dirty::Region;
 use super::part::Part;
 use super::slot::{self, Slot};
-use super::window::Rest;
+use super::window::{Rest, Suspension};
 use crate::base::sync::{AtomicU64, Mutex, Ordering, compiler_fence};
 use crate::base::{WakerKey, Wakers, Wakes};
 use crate::model::ProgressReport;
 
 pub(crate) const PAGE: usize = 64;
+
+/// To be woken by the request to stop and by the attempt's end.
+pub(crate) const STOPS: u16 = 1;
+/// To be woken by the requests to park and to go on, and by all of [`STOPS`].
+pub(crate) const PARKS: u16 = 2;
 
 /// Total, unit and message as they were read last: shared by all who were told.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -136,14 +141,14 @@ impl Page {
     /// Ends the attempt: whoever waits on it is woken, and nothing more is heard of it (M1).
     pub(super) fn end(&self, index: usize, wakes: &mut Wakes) {
         let before = self.slot(index).end(false);
-        self.wake(index, before, wakes);
+        self.wake(index, before, STOPS | PARKS, wakes);
     }
 
-    /// `before` are the flags from before what is waited for.
-    fn wake(&self, index: usize, before: u32, wakes: &mut Wakes) {
+    /// Wakes those who wait for any of `mask`; `before` are the flags from before it happened.
+    fn wake(&self, index: usize, before: u32, mask: u16, wakes: &mut Wakes) {
         // Whoever registers a waker raises this flag after it, and then looks whether these flags were raised before.
         if before & slot::WATCHED != 0 {
-            self.with_extras(index, |extras| extras.wakers.take(u16::MAX, wakes));
+            self.with_extras(index, |extras| extras.wakers.take(mask, wakes));
         }
     }
 
@@ -283,7 +288,7 @@ impl SlotRef {
     /// Ends the attempt by force. True if its code is running at this very moment, and so abandoned.
     pub(crate) fn force(&self, wakes: &mut Wakes) -> bool {
         let before = self.slot().end(true);
-        self.page.wake(self.index, before, wakes);
+        self.page.wake(self.index, before, STOPS | PARKS, wakes);
         before & slot::POLLING != 0
     }
 
@@ -294,14 +299,34 @@ impl SlotRef {
     /// Asks the attempt to stop. The wakers of those who wait for that are added to `wakes`.
     pub(crate) fn cancel(&self, wakes: &mut Wakes) {
         let before = self.slot().raise(slot::CANCELING);
-        self.page.wake(self.index, before, wakes);
+        self.page.wake(self.index, before, STOPS | PARKS, wakes);
     }
 
-    /// Registers a waker for the request to stop and for the attempt's end. The caller looks once more after it.
-    pub(crate) fn watch(&self, key: &mut WakerKey, waker: &Waker) {
+    /// Asks the attempt to park, or to go on. Those who wait for that are woken.
+    pub(crate) fn suspend(&self, suspends: bool, wakes: &mut Wakes) {
+        let before = if suspends {
+            self.slot().raise(slot::SUSPENDING)
+        } else {
+            self.slot().lower(slot::SUSPENDING)
+        };
+        self.page.wake(self.index, before, PARKS, wakes);
+    }
+
+    #[inline]
+    pub(crate) fn is_suspending(&self) -> bool {
+        self.slot().has(slot::SUSPENDING)
+    }
+
+    /// Has the task suspended, by whom it belongs to, if it still is to be.
+    pub(super) fn park(&self) -> Option<Box<dyn Suspension>> {
+        self.page.region.owner()?.parks(self.slot().task())
+    }
+
+    /// Registers a waker for what is in `mask`. The caller looks once more after it.
+    pub(crate) fn watch(&self, mask: u16, key: &mut WakerKey, waker: &Waker) {
         let mut waker = Some(waker.clone());
         self.page.with_extras(self.index, |extras| {
-            extras.wakers.register(key, u16::MAX, &mut waker);
+            extras.wakers.register(key, mask, &mut waker);
         });
         self.slot().raise(slot::WATCHED);
     }

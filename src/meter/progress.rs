@@ -1,16 +1,15 @@
 //! [`Progress`]: the handle that code takes to report and to see whether it is canceled. Knows no job.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use parking_lot::Mutex;
 
 use super::page::{Detail, SlotRef};
+use super::park;
 use super::part::Part;
 use super::{Track, TrackRead, TrackWrite};
-use crate::base::{WakerKey, yield_once};
+use crate::base::{block_on, yield_once};
 use crate::model::{Amount, Canceled, ProgressReport};
 
 /// Reports progress, and tells whether to stop: the one type that a library takes in its signatures.
@@ -222,28 +221,55 @@ impl Progress {
     }
 
     /// [`check`](Progress::check) for async code that computes for long between its awaits: also lets the executor
-    /// run other work once, and gives a forced cancellation a place to end the task at.
+    /// run other work once, and gives a forced cancellation a place to end the task at. A task that was asked to is
+    /// suspended here, until it is resumed or asked to stop.
     ///
-    /// Cancel safe: it has no effect of its own.
+    /// Cancel safe: it has no effect of its own. Dropped while the task is suspended, it has the task go on.
     ///
     /// # Errors
     /// [`Canceled`], to be passed on.
     pub async fn checkpoint(&self) -> Result<(), Canceled> {
         self.check()?;
         yield_once().await;
+        if self.is_suspending()
+            && let Some(slot) = self.slot()
+        {
+            // In a box: it is seldom needed, and every task that calls this would have room for it.
+            Box::pin(park::park(slot)).await;
+        }
+        self.check()
+    }
+
+    /// The same for blocking code, which it doesn't have yield.
+    ///
+    /// # Errors
+    /// [`Canceled`], to be passed on.
+    pub fn blocking_checkpoint(&self) -> Result<(), Canceled> {
+        if self.is_suspending()
+            && let Some(slot) = self.slot()
+        {
+            block_on(park::park(slot));
+        }
         self.check()
     }
 
     /// Waits until the work is asked to stop; without a job for ever. Cancel safe.
     pub async fn canceled(&self) {
         let Some(slot) = self.slot() else { return std::future::pending().await };
-        let mut watch = Watch { slot, key: WakerKey::default() };
-        poll_fn(|cx| {
-            // The order matters: a request in between finds the waker.
-            watch.slot.watch(&mut watch.key, cx.waker());
-            if watch.slot.is_canceled() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        park::until(slot, SlotRef::is_canceled).await;
+    }
+
+    /// Whether the work was asked to park: it does so at its next [`checkpoint`](Progress::checkpoint).
+    #[inline]
+    pub fn is_suspending(&self) -> bool {
+        self.slot().is_some_and(SlotRef::is_suspending)
+    }
+
+    /// Waits until the work is asked to park, which it then does by [`checkpoint`](Progress::checkpoint): for code that has
+    /// something of its own to stop first, such as another process. Without a job for ever. Cancel safe.
+    pub async fn suspending(&self) {
+        let Some(slot) = self.slot() else { return std::future::pending().await };
+        park::until(slot, SlotRef::is_suspending).await;
     }
 
     /// Splits this progress into weighted parts, each with a total of its own; from then on this progress is the sum of
@@ -331,18 +357,6 @@ impl Share {
             Root::Slot(slot) => slot.touch(),
             Root::Hook(hook) => hook.report(|_| {}),
         }
-    }
-}
-
-/// Registers a waker for as long as it lives.
-struct Watch<'a> {
-    slot: &'a SlotRef,
-    key: WakerKey,
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        self.slot.unwatch(&mut self.key);
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) const WATCHED: u32 = 1 << 8;
 pub(crate) const ABANDONED: u32 = 1 << 9;
 /// There is more to its task than one attempt and a value: it has options, or was tried before.
 pub(crate) const SPECIAL: u32 = 1 << 10;
+/// The attempt was asked to park.
+pub(crate) const SUSPENDING: u32 = 1 << 11;
 
 /// No value: a NaN, which no reporter can store.
 const NONE: u64 = f64::NAN.to_bits();

@@ -1,6 +1,7 @@
 //! When to flush: the window of a job, opened by the first mark after quiet. Knows nothing of what is flushed.
 
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::base::sync::{AtomicU8, Mutex, Ordering};
@@ -24,11 +25,23 @@ pub(crate) enum Rest {
     Active,
 }
 
-/// Who flushes when a window closes.
-pub(crate) trait WindowOwner: Send + Sync {
+/// Whose slots they are: who flushes when a window closes, and knows what is suspended.
+pub(crate) trait Owner: Send + Sync {
     /// Called outside of all locks. The owner calls [`Signal::closing`] first and [`Signal::closed`] last, both in its
     /// own critical section.
     fn window_closes(self: Arc<Self>, timer: Timer);
+
+    /// The code of a task has come to a place where it can be suspended. None if it isn't to be after all.
+    fn parks(self: Arc<Self>, task: u32) -> Option<Box<dyn Suspension>> {
+        let _ = task;
+        None
+    }
+}
+
+/// A task that is suspended. Dropping it has the task go on at once.
+pub(crate) trait Suspension: Send {
+    /// Whether the task goes on, which it was asked to; else the waker is called when it does.
+    fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 /// Opens a job's windows and has them closed in time.
@@ -37,12 +50,12 @@ pub(crate) struct Signal {
     timer: Mutex<Option<Timer>>,
     clock: Clock,
     window: Duration,
-    owner: Weak<dyn WindowOwner>,
+    owner: Weak<dyn Owner>,
     itself: Weak<Signal>,
 }
 
 impl Signal {
-    pub(crate) fn new(clock: Clock, window: Duration, owner: Weak<dyn WindowOwner>) -> Arc<Signal> {
+    pub(crate) fn new(clock: Clock, window: Duration, owner: Weak<dyn Owner>) -> Arc<Signal> {
         Arc::new_cyclic(|itself| Signal {
             state: AtomicU8::new(QUIET),
             timer: Mutex::new(None),
@@ -56,11 +69,15 @@ impl Signal {
     #[cfg(test)]
     pub(super) fn unowned() -> Arc<Signal> {
         struct Nobody;
-        impl WindowOwner for Nobody {
+        impl Owner for Nobody {
             fn window_closes(self: Arc<Self>, _timer: Timer) {}
         }
         let owner: Weak<Nobody> = Weak::new();
         Signal::new(crate::base::ManualClock::new().clock(), Duration::from_secs(1), owner)
+    }
+
+    pub(super) fn owner(&self) -> Option<Arc<dyn Owner>> {
+        self.owner.upgrade()
     }
 
     /// Opens a window, unless one is open.

@@ -123,6 +123,15 @@ impl Cause {
         Cause { kind: CauseKind::Canceled, reason: Some(reason), message }
     }
 
+    /// The same with more to say.
+    pub(crate) fn with_note(&self, note: &str) -> Self {
+        let message = match &self.message {
+            Some(message) => format!("{message} ({note})"),
+            None => note.to_owned(),
+        };
+        Cause { message: Some(message.into()), ..self.clone() }
+    }
+
     pub(crate) fn with_kind(&self, kind: CauseKind) -> Self {
         Cause { kind, ..self.clone() }
     }
@@ -135,6 +144,11 @@ impl fmt::Display for Cause {
             CauseKind::Forced => "canceled by force",
             CauseKind::Abandoned => "canceled and abandoned, as it did not yield",
             CauseKind::Retry => "to be tried again",
+            CauseKind::Held => "held",
+            CauseKind::Released => "released",
+            CauseKind::Suspended => "suspended",
+            CauseKind::Resumed => "resumed",
+            CauseKind::Vacated => "vacated",
             CauseKind::Reported => "reported",
         })?;
         match (self.reason, self.message.as_deref()) {
@@ -159,6 +173,16 @@ pub enum CauseKind {
     Abandoned,
     /// The attempt failed or was lost, and another one follows.
     Retry,
+    /// Someone held the task or its job.
+    Held,
+    /// Someone released it.
+    Released,
+    /// Someone suspended it.
+    Suspended,
+    /// Someone had it go on.
+    Resumed,
+    /// Someone had the attempt stopped, and another one follows.
+    Vacated,
     /// A producer gave the reason in words.
     Reported,
 }

@@ -8,7 +8,7 @@ use crate::base::sync::Mutant;
 use crate::base::{WakerKey, Wakes};
 use crate::checker::{ASLEEP, Bell, Model, Side, race};
 use crate::ledger::{Flaw, Job};
-use crate::meter::{Progress, SlotRef};
+use crate::meter::{Progress, STOPS, SlotRef};
 
 pub(crate) const MODELS: &[Model] = &[
     Model::holds("one_who_waits_for_a_cancellation_is_woken", 4, one),
@@ -35,7 +35,7 @@ fn wait_carelessly(progress: &Progress) -> Side {
         let bell = Bell::new();
         let mut key = WakerKey::default();
         while !slot.is_canceled() {
-            slot.watch(&mut key, &Waker::from(bell.clone()));
+            slot.watch(STOPS, &mut key, &Waker::from(bell.clone()));
             bell.wait();
         }
         slot.unwatch(&mut key);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::sync::Mutex;
 use crate::base::{Clock, Timer, Wakes};
 use crate::checker::Side;
-use crate::meter::{Meter, Progress, Reading, Rest, Signal, SlotId, Visit, WindowOwner};
+use crate::meter::{Meter, Owner, Progress, Reading, Rest, Signal, SlotId, Visit};
 
 pub(crate) const WINDOW: Duration = Duration::from_millis(200);
 
@@ -133,7 +133,7 @@ impl Job {
     }
 }
 
-impl WindowOwner for Job {
+impl Owner for Job {
     fn window_closes(self: Arc<Self>, timer: Timer) {
         self.ledger.lock().flush(timer);
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::control::Vacating;
 use super::lanes::Head;
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
-use super::table::Runner;
-use crate::base::Alarm;
+use super::table::{Extra, Runner};
+use crate::base::{Alarm, Wakes};
 use crate::job::TransitionError;
 use crate::job::alarm::{Due, TaskAlarm};
 use crate::job::effects::Effects;
@@ -84,10 +85,12 @@ impl Ledger {
         Some(Started { task: id, attempt, slot, work })
     }
 
-    /// Has an attempt that has begun to run ended when its time is up.
-    fn arm_timeout(&mut self, id: TaskId) {
+    /// Has an attempt that has begun to run, or goes on, ended when its time is up.
+    pub(super) fn arm_timeout(&mut self, id: TaskId) {
         let Some(entry) = self.tasks.get(id) else { return };
-        let Some(timeout) = entry.options().and_then(|options| options.timeout) else { return };
+        let left = entry.extra.as_ref().and_then(|extra| extra.time_left);
+        let whole = || entry.options().and_then(|options| options.timeout);
+        let Some(timeout) = left.or_else(whole) else { return };
         let Some(due) = self.clock.after(timeout) else { return };
         let timer = self.clock.arm(due, self.alarm(Due::TimeOut(id, entry.attempt)));
         if let Some(entry) = self.tasks.get_mut(id) {
@@ -110,6 +113,11 @@ impl Ledger {
             }
             if let Some(unit) = entry.options().and_then(|options| options.unit.clone()) {
                 slot.preset_unit(unit);
+            }
+            let suspended = |extra: &Box<Extra>| extra.suspended.is_some();
+            if self.seldom.suspended.is_some() || entry.extra.as_ref().is_some_and(suspended) {
+                // Nobody watches it yet.
+                slot.suspend(true, &mut Wakes::default());
             }
         }
         slot
@@ -138,68 +146,103 @@ impl Ledger {
             entry.attempt == attempt && entry.state.is_active()
         };
         let Some(entry) = self.tasks.get_mut(id).filter(present) else {
-            effects.drop_work(work);
             effects.drop_later(finish);
+            self.return_work(id, work, effects);
             return false;
         };
         let canceling = entry.state == TaskState::Canceling;
+        let repeatable = work.as_ref().is_some_and(|work| work.is_repeatable()) && !canceling;
+        let vacating = entry.extra.as_mut().and_then(|extra| extra.vacating.take());
         let cause = entry.extra.as_ref().and_then(|extra| extra.canceled.clone());
-        let most =
-            entry.options().and_then(|options| options.retry).map_or(1, |retry| retry.attempts);
-        let (end, delay, retry) = match finish {
-            Finish::Completed(output) => {
-                (End { output, ..End::new(TaskState::Completed) }, None, false)
-            }
+        // An attempt that stops as it was asked to is neither failed nor lost.
+        let counts = repeatable && vacating.is_none();
+        let (end, again) = match finish {
+            Finish::Completed(output) => (End { output, ..End::new(TaskState::Completed) }, None),
             Finish::Failed { failure, .. } if canceling => {
-                (End { cause, ..End::new(TaskState::Canceled).error(failure) }, None, false)
+                (End { cause, ..End::new(TaskState::Canceled).error(failure) }, None)
             }
             Finish::Failed { failure, retry, delay } => {
-                (End::new(TaskState::Failed).error(failure), delay, retry)
+                let again = if retry && counts { self.after_failure(id, delay) } else { None };
+                (End::new(TaskState::Failed).error(failure), again)
             }
             Finish::Panicked(message) => {
                 let failure = Failure::new(FailureKind::Panicked, message);
-                (End::new(TaskState::Failed).error(failure), None, !canceling)
+                let again = if counts { self.after_failure(id, None) } else { None };
+                (End::new(TaskState::Failed).error(failure), again)
             }
             Finish::Lost => {
                 let message = "what ran the task has gone before it ended";
                 let failure = Failure::new(FailureKind::Interrupted, message);
-                (End::new(TaskState::Interrupted).error(failure), None, !canceling)
+                let again = if counts { self.after_loss(id) } else { None };
+                (End::new(TaskState::Interrupted).error(failure), again)
             }
             Finish::Dropped => {
                 let message = "the future that ran the task was dropped";
                 let cause = Arc::new(Cause::canceled(CancelReason::Dropped, Some(message.into())));
                 let end = End::new(TaskState::Canceled).error(canceled_failure(&cause));
-                (End { cause: Some(cause), ..end }, None, false)
+                (End { cause: Some(cause), ..end }, None)
             }
         };
-        let repeatable = work.as_ref().is_some_and(|work| work.is_repeatable());
-        if !(retry && attempt < most && repeatable) {
-            effects.drop_work(work);
-            self.end(at, id, end, effects);
-            return true;
-        }
-        let message = end.error.as_ref().map(|failure| failure.message.clone());
+        let gives_in = matches!(end.state, TaskState::Failed | TaskState::Interrupted);
+        let (to, cause, delay) = match (vacating, again) {
+            _ if !repeatable => {
+                effects.drop_work(work);
+                self.end(at, id, end, effects);
+                return true;
+            }
+            (Some(Vacating { to, cause }), _) if gives_in => (to, cause, Duration::ZERO),
+            (_, Some(delay)) => {
+                let message = end.error.as_ref().map(|failure| failure.message.clone());
+                (TaskState::Submitted, Arc::new(Cause::new(CauseKind::Retry, message)), delay)
+            }
+            _ => {
+                effects.drop_work(work);
+                self.end(at, id, end, effects);
+                return true;
+            }
+        };
         effects.drop_later(end.error);
-        let cause = Arc::new(Cause::new(CauseKind::Retry, message));
-        self.again(at, id, TaskState::Submitted, Some(cause), false, effects);
+        self.again(at, id, to, Some(cause), false, effects);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.work = work;
         }
-        match delay.map(|delay| self.clock.after(delay)) {
-            None => self.enqueue(id, effects),
-            Some(due) => {
-                let timer =
-                    due.map(|due| self.clock.arm(due, self.alarm(Due::Retry(id, attempt + 1))));
-                if let Some(entry) = self.tasks.get_mut(id) {
-                    entry.extra().timer = timer;
-                }
-            }
+        if to == TaskState::Submitted {
+            self.enqueue_after(id, attempt + 1, delay, effects);
         }
         true
     }
 
+    /// After which delay a task whose attempt has failed is tried again, if it is. An error's own word counts for more than
+    /// the policy's.
+    fn after_failure(&mut self, id: TaskId, own: Option<Duration>) -> Option<Duration> {
+        let entry = self.tasks.get_mut(id)?;
+        let retry = entry.options()?.retry?;
+        let extra = entry.extra();
+        extra.failed += 1;
+        let failed = extra.failed;
+        (failed < retry.attempts).then(|| own.unwrap_or_else(|| retry.delay_after(failed)))
+    }
+
+    /// The same for one whose attempt was lost.
+    fn after_loss(&mut self, id: TaskId) -> Option<Duration> {
+        let extra = self.tasks.get_mut(id)?.extra();
+        extra.lost += 1;
+        (extra.lost <= self.options.lost_attempts).then_some(Duration::ZERO)
+    }
+
+    fn enqueue_after(&mut self, id: TaskId, attempt: u32, delay: Duration, effects: &mut Effects) {
+        if delay.is_zero() {
+            return self.enqueue(id, effects);
+        }
+        let due = self.clock.after(delay);
+        let timer = due.map(|due| self.clock.arm(due, self.alarm(Due::Retry(id, attempt))));
+        if let Some(entry) = self.tasks.get_mut(id) {
+            entry.extra().timer = timer;
+        }
+    }
+
     /// Sends a task back for another attempt, which starts without progress.
-    fn again(
+    pub(super) fn again(
         &mut self,
         at: u64,
         id: TaskId,
@@ -259,8 +302,11 @@ impl Ledger {
             return Ok(Some((attempt + 1, self.attach(id))));
         }
         self.enter(at, id, to, cause, observed, effects);
-        if to == TaskState::Running && !from.is_active() {
-            self.arm_timeout(id);
+        match (from, to) {
+            (_, TaskState::Suspended) => self.pause_timeout(id),
+            (TaskState::Suspended, TaskState::Running) => self.arm_timeout(id),
+            (_, TaskState::Running) if !from.is_active() => self.arm_timeout(id),
+            _ => {}
         }
         Ok(None)
     }
@@ -284,6 +330,12 @@ impl Ledger {
         };
         match due {
             Due::ForceAll => self.force_all(at, effects),
+            Due::Deadline => self.deadline(at, effects),
+            Due::Vacate(id, attempt) => {
+                if present(self, id, attempt).is_some() {
+                    self.vacate_by_force(id, effects);
+                }
+            }
             Due::Force(id, attempt) => {
                 if present(self, id, attempt) == Some(TaskState::Canceling) {
                     self.force(at, id, effects);

@@ -76,6 +76,7 @@ impl Ledger {
         match entry.state {
             TaskState::Running | TaskState::Suspended => {
                 entry.extra().canceled = Some(cause.clone());
+                entry.extra().vacating = None;
                 let slot = entry.slot.and_then(|slot| self.board.meter.get(slot));
                 self.enter(at, id, TaskState::Canceling, Some(cause.clone()), false, effects);
                 if let Some(slot) = slot {
@@ -118,7 +119,29 @@ impl Ledger {
     pub(super) fn time_out(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         let timeout =
             self.tasks.get(id).and_then(|entry| entry.options()?.timeout).unwrap_or_default();
-        let mut message = format!("ran for longer than {}", humantime::format_duration(timeout));
+        let message = format!("ran for longer than {}", humantime::format_duration(timeout));
+        self.end_late(at, id, message, effects);
+    }
+
+    /// Ends all tasks: the job has taken as long as it may.
+    pub(super) fn deadline(&mut self, at: u64, effects: &mut Effects) {
+        let deadline = humantime::format_duration(self.options.deadline.unwrap_or_default());
+        self.sealed = true;
+        drop(self.queue.lanes.take_all());
+        for id in self.tasks.ids() {
+            let state = self.tasks.get(id).map_or(TaskState::Completed, |entry| entry.state);
+            if state == TaskState::Pending {
+                self.enter(at, id, TaskState::Submitted, None, false, effects);
+            }
+            if !state.is_terminal() {
+                let message = format!("its job took longer than {deadline}");
+                self.end_late(at, id, message, effects);
+            }
+        }
+        self.settle(at, effects);
+    }
+
+    fn end_late(&mut self, at: u64, id: TaskId, mut message: String, effects: &mut Effects) {
         let kind = self.give_up(id, effects);
         if kind == CauseKind::Abandoned {
             message.push_str(" and did not yield");

@@ -54,6 +54,12 @@ pub(crate) struct Seldom {
     pub(super) ended: Option<Ended>,
     pub(super) canceled: Option<Arc<Cause>>,
     pub(super) force_timer: Option<Timer>,
+    /// When the job has taken as long as it may.
+    pub(super) deadline: Option<Timer>,
+    /// Tasks are held when they are submitted.
+    pub(super) held: Option<Arc<Cause>>,
+    /// No task starts, and all that run are asked to park.
+    pub(super) suspended: Option<Arc<Cause>>,
     pub(super) failures: Vec<TaskFailed>,
     /// By seq.
     pub(super) causes: BTreeMap<u64, Arc<Cause>>,

@@ -125,7 +125,11 @@ impl Ledger {
 
     fn submit_task(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         self.enter(at, id, TaskState::Submitted, None, false, effects);
-        self.enqueue(id, effects);
+        let own = self.tasks.get_mut(id).and_then(|entry| entry.extra.as_mut()?.held.take());
+        match own.or_else(|| self.seldom.held.clone()) {
+            Some(cause) => self.enter(at, id, TaskState::Held, Some(cause), false, effects),
+            None => self.enqueue(id, effects),
+        }
     }
 
     /// No more tasks are added. Without a scheduler and with no one left to name one (`orphaned`), tasks that wait for
@@ -242,7 +246,8 @@ impl Ledger {
         self.enter_job(at, state, None, effects);
         self.append(at, Change::JobCompleted { state }, None, effects);
         self.seldom.ended = Some(Ended { at, elapsed });
-        if let Some(timer) = self.seldom.force_timer.take() {
+        let timers = [self.seldom.force_timer.take(), self.seldom.deadline.take()];
+        for timer in timers.into_iter().flatten() {
             self.clock.disarm(timer);
         }
         drop(self.queue.lanes.take_all());

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod cancel;
+mod control;
 mod flush;
 mod groups;
 mod lanes;
@@ -15,6 +16,7 @@ mod trim;
 
 pub(crate) use attempts::Report;
 pub(crate) use attempts::{Finish, Started};
+pub(crate) use control::{Place, Refusal, Verb};
 pub(crate) use lanes::Head;
 pub(crate) use read::HandleResult;
 pub(crate) use state::{Ledger, Options};

@@ -12,6 +12,7 @@ use super::sums::Share;
 use super::table::{TaskEntry, TaskTable};
 use crate::base::{Clock, Lazily, Wakers};
 use crate::bus::{Batch, Change, History, Record, Update, Updates, When, mask};
+use crate::job::alarm::Due;
 use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
@@ -28,6 +29,10 @@ pub(crate) struct Options {
     pub(crate) history: crate::job::History,
     /// That of tasks which have none of their own.
     pub(crate) priority: i32,
+    /// How often the attempts of a task may be lost.
+    pub(crate) lost_attempts: u32,
+    /// How long the job may take.
+    pub(crate) deadline: Option<Duration>,
 }
 
 impl Options {
@@ -171,7 +176,13 @@ impl Ledger {
     /// Starts the job, if it hasn't been.
     pub(super) fn start_job(&mut self, at: u64, effects: &mut Effects) {
         if self.state == JobState::Pending {
-            self.queue.started = Some((self.clock.now(), at));
+            let now = self.clock.now();
+            self.queue.started = Some((now, at));
+            if let Some(due) = self.options.deadline.and_then(|deadline| now.checked_add(deadline))
+            {
+                let timer = self.clock.arm(due, self.alarm(Due::Deadline));
+                self.seldom.deadline = Some(timer);
+            }
             self.enter_job(at, JobState::Submitted, None, effects);
         }
     }
@@ -180,6 +191,7 @@ impl Ledger {
     pub(super) fn end_attempt(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
         if let Some(extra) = &mut entry.extra {
+            (extra.vacating, extra.time_left) = (None, None);
             for timer in [extra.timer.take(), extra.grace.take()].into_iter().flatten() {
                 self.clock.disarm(timer);
             }
@@ -234,7 +246,14 @@ impl Ledger {
         self.tell_ready(effects);
     }
 
-    pub(super) fn lane_of(&self, entry: &TaskEntry) -> LaneKey {
+    /// Has it wait no longer.
+    pub(super) fn dequeue(&mut self, id: TaskId) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        let lane = self.lane_of(entry);
+        self.queue.lanes.remove(&lane, id);
+    }
+
+    fn lane_of(&self, entry: &TaskEntry) -> LaneKey {
         let options = entry.options();
         let priority =
             options.and_then(|options| options.priority).unwrap_or(self.options.priority);
@@ -242,9 +261,9 @@ impl Ledger {
         LaneKey { priority: Reverse(priority), resources }
     }
 
-    /// Whether readers of outputs keep up (see [`Outputs`](crate::Outputs)).
+    /// Whether readers of outputs keep up (see [`Outputs`](crate::Outputs)), and the job is not suspended.
     pub(super) fn may_start(&self) -> bool {
-        self.seldom.outputs.iter().all(OutputQueue::has_room)
+        self.seldom.suspended.is_none() && self.seldom.outputs.iter().all(OutputQueue::has_room)
     }
 
     pub(super) fn entry(&self, id: TaskId) -> Option<&TaskEntry> {

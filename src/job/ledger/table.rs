@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::control::Vacating;
 use crate::base::Timer;
 use crate::job::task::TaskOptions;
 use crate::job::work::Work;
@@ -12,10 +14,10 @@ use crate::model::{Cause, Failure, Output, TaskId, TaskState};
 /// Who runs a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runner {
-    /// A scheduler polls it, and can drop it where it waits.
-    Polled,
-    /// A scheduler's thread runs it, and can't be stopped.
-    Blocking,
+    /// A scheduler, once.
+    Once,
+    /// A scheduler, as often as need be.
+    Repeatedly,
     /// The future that [`Job::run`](crate::Job::run) gave.
     Driven,
     /// Somebody else, who reports.
@@ -25,11 +27,11 @@ pub(crate) enum Runner {
 impl Runner {
     /// Who runs `work`.
     pub(crate) fn of(work: &dyn Work) -> Runner {
-        if work.is_blocking() { Runner::Blocking } else { Runner::Polled }
+        if work.is_repeatable() { Runner::Repeatedly } else { Runner::Once }
     }
 
     pub(crate) fn is_scheduler(self) -> bool {
-        matches!(self, Runner::Polled | Runner::Blocking)
+        matches!(self, Runner::Once | Runner::Repeatedly)
     }
 }
 
@@ -72,6 +74,17 @@ pub(crate) struct Extra {
     pub(crate) timer: Option<Timer>,
     /// When the grace period of a cancellation is over.
     pub(crate) grace: Option<Timer>,
+    /// The attempt was asked to stop so that another one may follow.
+    pub(crate) vacating: Option<Vacating>,
+    /// The task is to be held when it is submitted.
+    pub(crate) held: Option<Arc<Cause>>,
+    /// The task was asked to park.
+    pub(crate) suspended: Option<Arc<Cause>>,
+    /// What is left of the timeout of an attempt that has parked.
+    pub(crate) time_left: Option<Duration>,
+    /// How many attempts have failed, and how many were lost.
+    pub(crate) failed: u32,
+    pub(crate) lost: u32,
     /// The output was handed to a reader of outputs.
     pub(crate) output_taken: bool,
 }

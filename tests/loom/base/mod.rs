@@ -14,5 +14,5 @@ mod wakers;
 
 pub(crate) use clock::{Alarm, Clock, ManualClock, Timer};
 pub(crate) use contain::contain;
-pub(crate) use park::yield_once;
+pub(crate) use park::{block_on, yield_once};
 pub(crate) use wakers::{WakerKey, Wakers, Wakes};
