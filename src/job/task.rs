@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::ledger::Adder;
 use super::work::{BlockingOnce, BlockingWith, Implemented, Once, With, Work};
 use super::{AddError, Job, TaskContext, TaskError, TaskHandle, TaskReporter};
+use crate::model::{Properties, Property};
 
 /// A type whose values are tasks, for those who prefer it to closures. It may run more than once.
 ///
@@ -88,11 +89,19 @@ pub(crate) struct TaskOptions {
     pub(crate) unit: Option<Arc<str>>,
     pub(crate) retry: Option<Retry>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) properties: Properties,
 }
 
 impl TaskOptions {
     pub(crate) fn new(name: impl Into<Arc<str>>) -> TaskOptions {
-        TaskOptions { name: name.into(), weight: None, unit: None, retry: None, timeout: None }
+        TaskOptions {
+            name: name.into(),
+            weight: None,
+            unit: None,
+            retry: None,
+            timeout: None,
+            properties: Properties::default(),
+        }
     }
 
     /// Whether anything beside the name is set.
@@ -101,6 +110,7 @@ impl TaskOptions {
             && self.unit.is_none()
             && self.retry.is_none()
             && self.timeout.is_none()
+            && self.properties.is_empty()
     }
 }
 
@@ -168,6 +178,19 @@ impl NewTask {
         self.options.timeout = Some(timeout);
         self
     }
+
+    /// What is noted of the task by name; see [`TaskBuilder::property`].
+    ///
+    /// ```
+    /// use milepost::NewTask;
+    ///
+    /// let task = NewTask::blocking("a.png", |_cx| Ok(())).property("path", "/pictures/a.png");
+    /// # drop(task);
+    /// ```
+    pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> NewTask {
+        self.options.properties.set(name.into(), value.into());
+        self
+    }
 }
 
 impl fmt::Debug for NewTask {
@@ -229,6 +252,28 @@ impl<'a> TaskBuilder<'a> {
     /// doesn't count.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Notes something of the task by name. It is part of [`TaskAdded`](crate::TaskAdded), and from then on of all that
+    /// is told of the task. Of two values for one name, the last one counts; NaN and infinite numbers are ignored.
+    ///
+    /// What is known only when the task runs, it notes itself: [`Progress::set_property`](crate::Progress::set_property).
+    ///
+    /// ```
+    /// use milepost::Job;
+    ///
+    /// let job = Job::new("renders");
+    /// job.task("frame 1").property("scene", "forest").property("gpus", 2).add_blocking(|cx| {
+    ///     cx.set_property("host", "node3");
+    ///     Ok(())
+    /// })?;
+    /// let added = job.task_added().blocking_next().expect("a task was added");
+    /// assert_eq!(serde_json::to_string(&added.properties)?, r#"{"gpus":2,"scene":"forest"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> Self {
+        self.options.properties.set(name.into(), value.into());
         self
     }
 

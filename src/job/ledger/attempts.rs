@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
-use super::table::Runner;
+use super::table::{Runner, TaskEntry};
 use crate::base::Alarm;
+use crate::bus::{Shown, Update, When};
 use crate::job::TransitionError;
 use crate::job::alarm::{Due, TaskAlarm};
 use crate::job::effects::Effects;
 use crate::job::work::Work;
-use crate::meter::SlotRef;
-use crate::model::{CancelReason, Cause, CauseKind, Failure, FailureKind, TaskId, TaskState};
+use crate::meter::{Reading, SlotRef};
+use crate::model::{
+    CancelReason, Cause, CauseKind, Failure, FailureKind, Properties, TaskId, TaskState,
+};
 
 /// An attempt that was started.
 pub(crate) struct Started {
@@ -84,17 +87,22 @@ impl Ledger {
         Arc::new(TaskAlarm { core: self.itself.clone(), due })
     }
 
-    /// Gives a task's attempt its slot (M1).
+    /// Gives a task's attempt its slot (M1), with the unit and the properties that the task has.
     fn attach(&mut self, id: TaskId) -> SlotRef {
+        let special = |entry: &TaskEntry| entry.attempt > 1 || entry.options().is_some();
+        let special = self.tasks.get(id).is_some_and(special);
+        let properties =
+            if special { self.told_of(id).properties() } else { Properties::default() };
         let (signal, meter) = self.windows();
         let (slot_id, slot) = meter.attach(id.raw(), signal);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.slot = Some(slot_id);
-            if entry.attempt > 1 || entry.options().is_some() {
+            let unit = entry.options().and_then(|options| options.unit.clone());
+            if special {
                 slot.set_special();
             }
-            if let Some(unit) = entry.options().and_then(|options| options.unit.clone()) {
-                slot.preset_unit(unit);
+            if unit.is_some() || !properties.is_empty() {
+                slot.preset(unit, properties);
             }
         }
         slot
@@ -119,9 +127,7 @@ impl Ledger {
         work: Option<Box<dyn Work>>,
         effects: &mut Effects,
     ) -> bool {
-        let present = |entry: &&mut super::table::TaskEntry| {
-            entry.attempt == attempt && entry.state.is_active()
-        };
+        let present = |entry: &&mut TaskEntry| entry.attempt == attempt && entry.state.is_active();
         let Some(entry) = self.tasks.get_mut(id).filter(present) else {
             effects.drop_work(work);
             effects.drop_later(finish);
@@ -186,7 +192,7 @@ impl Ledger {
         true
     }
 
-    /// Sends a task back for another attempt, which starts without progress.
+    /// Sends a task back for another attempt, which starts without progress and with the task's properties.
     fn again(
         &mut self,
         at: u64,
@@ -197,6 +203,7 @@ impl Ledger {
         effects: &mut Effects,
     ) {
         self.end_attempt(at, id, effects);
+        let told = self.board.latest.get(id);
         self.show(at, id, Default::default());
         self.board.latest.clear(id);
         if let Some(entry) = self.tasks.get_mut(id) {
@@ -206,6 +213,26 @@ impl Ledger {
             }
         }
         self.enter(at, id, to, cause, observed, effects);
+        if let Some(Shown { reading, when }) = told {
+            self.keep_properties(at, id, reading.properties(), when.stamp);
+        }
+    }
+
+    /// Has the properties that were told of the last attempt be told of the present one. The stamp stays: whoever was told
+    /// them need not be told again. Readers of windows, to whom the last window's updates of an attempt that is over are not
+    /// told, find them in the next one.
+    fn keep_properties(&mut self, at: u64, id: TaskId, properties: Properties, stamp: u64) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        if properties.is_empty() {
+            return;
+        }
+        let (attempt, reading) = (entry.attempt, Reading::of_properties(properties));
+        let when = When { stamp, after: self.history.last_seq(), at };
+        self.board.latest.set(id, reading.clone(), when);
+        if self.board.notices.has_readers() {
+            self.board.last_updates.push((stamp, Update { task: id, attempt, reading }));
+            self.windows().0.open();
+        }
     }
 
     /// What a reporter says of its task's state. Returns the slot of the new attempt if there is one.
