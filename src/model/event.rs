@@ -1,7 +1,8 @@
 //! What a job tells: lifecycle events, which are numbered and never lost, and progress, which is coalesced.
 //!
 //! All of them implement serde; the JSON form is one object with snake_case fields, times in RFC 3339 UTC with
-//! microseconds, and no field for what is absent. Readers should pass over fields and events that they don't know.
+//! microseconds, and no field for what is absent: `properties` are an object of booleans, numbers and strings, left out if
+//! there are none. Readers should pass over fields and events that they don't know.
 
 use std::any::Any;
 use std::fmt;
