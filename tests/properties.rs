@@ -273,6 +273,21 @@ fn readers_that_missed_windows_are_told_the_present_ones() {
 }
 
 #[test]
+fn a_reader_that_comes_before_a_retry_and_reads_after_it_is_told_them_of_the_new_attempt() {
+    let (job, clock) = job();
+    let mut task = running(&job, "task");
+    task.set_property("host", "node1");
+    task.set_progress(1);
+    clock.advance(WINDOW);
+    let mut late = job.events();
+    task.resubmitted("lost").unwrap();
+    let events = drain(&mut late);
+    check_merged(&events, 0);
+    assert_eq!(told_among(&events), [(2, json!({"host": "node1"}))]);
+    assert_eq!(events.last().and_then(Event::seq), None, "it comes after the retry");
+}
+
+#[test]
 fn late_subscribers_are_told_the_present_ones() {
     let (job, clock) = job();
     let (task, _silent) = (running(&job, "task"), running(&job, "silent"));

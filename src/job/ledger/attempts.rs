@@ -218,9 +218,9 @@ impl Ledger {
         }
     }
 
-    /// Has the properties that were told of the last attempt be told of the present one. The stamp stays: whoever was told
-    /// them need not be told again. Readers of windows, to whom the last window's updates of an attempt that is over are not
-    /// told, find them in the next one.
+    /// Makes the properties that were told of the last attempt those of the present one. The stamp stays: whoever was told
+    /// them is not told again. Readers of windows are not told the last update of an attempt that is over, and get this one
+    /// in its place.
     fn keep_properties(&mut self, at: u64, id: TaskId, properties: Properties, stamp: u64) {
         let Some(entry) = self.tasks.get(id) else { return };
         if properties.is_empty() {
@@ -231,7 +231,6 @@ impl Ledger {
         self.board.latest.set(id, reading.clone(), when);
         if self.board.notices.has_readers() {
             self.board.last_updates.push((stamp, Update { task: id, attempt, reading }));
-            self.windows().0.open();
         }
     }
 
