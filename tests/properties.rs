@@ -6,9 +6,10 @@ mod common;
 
 use common::{ByHand, Inline, WINDOW, at, check_merged, drain, job, ms, rest, running};
 use milepost::{
-    Event, Job, JobSnapshot, NewTask, Progress, Properties, Property, Retry, TaskError,
-    TaskProgressUpdated, TaskSnapshot, TaskState,
+    Event, EventStream, Job, JobSnapshot, NewTask, Progress, ProgressWindow, Properties, Property,
+    Retry, TaskError, TaskProgressUpdated, TaskSnapshot, TaskState,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Properties as their JSON, to compare them by.
@@ -432,5 +433,123 @@ fn json_goes_round_and_old_json_reads() {
                 | Event::TaskCompleted(_)
         );
         assert_eq!(had, kind_has, "{line}");
+    }
+}
+
+/// What may happen to a task and its readers.
+#[derive(Debug, Clone)]
+enum Step {
+    Set(u8, u8),
+    Report(u8),
+    Window,
+    Again,
+    Noise(u8),
+    ReadSlowly(u8),
+    ComeLate,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..2u8, 0..3u8).prop_map(|(name, value)| Step::Set(name, value)),
+        2 => (0..3u8).prop_map(Step::Report),
+        3 => Just(Step::Window),
+        2 => Just(Step::Again),
+        1 => (1..20u8).prop_map(Step::Noise),
+        2 => (0..6u8).prop_map(Step::ReadSlowly),
+        1 => Just(Step::ComeLate),
+    ]
+}
+
+/// Takes the properties of the first task from an event that has some.
+fn follow(present: &mut Properties, event: &Event) {
+    match event {
+        Event::TaskAdded(added) if added.task.index() == 0 => *present = added.properties.clone(),
+        Event::TaskProgressUpdated(told) if told.task.index() == 0 => {
+            *present = told.properties.clone();
+        }
+        _ => {}
+    }
+}
+
+/// Checks a merged reader's events, and that whoever follows them knows the properties before the end.
+fn check_followed(events: &[Event], last: &Properties) {
+    check_merged(events, 0);
+    let mut present = Properties::default();
+    for event in events {
+        follow(&mut present, event);
+        if let Event::TaskCompleted(end) = event
+            && end.task.index() == 0
+        {
+            assert_eq!((&present, &end.properties), (last, last));
+        }
+    }
+}
+
+/// What a reader of windows knows at the end, who was there from the beginning or has seen a snapshot.
+fn check_windows(windows: EventStream<ProgressWindow>, first: Properties, last: &Properties) {
+    let updates = rest(windows).into_iter().flat_map(|window| window.updates);
+    let of_task = updates.filter(|told| told.task.index() == 0);
+    let present = of_task.last().map_or(first, |told| told.properties);
+    assert_eq!(present, *last);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn all_readers_know_them_whatever_happens(steps in prop::collection::vec(step(), 0..40)) {
+        let (job, clock) = job();
+        let (mut slow, early, windows) = (job.events(), job.events(), job.progress_windows());
+        let mut prompt = job.events();
+        let mut task = job.task("task").property("0", 0).reporter().unwrap();
+        let noise = running(&job, "noise");
+        task.running().unwrap();
+        let mut set: Properties = [("0", 0)].into_iter().collect();
+        let (mut read, mut late, mut late_windows) = (Vec::new(), Vec::new(), Vec::new());
+        let mut present = Properties::default();
+        let mut count = 0;
+        for step in steps {
+            match step {
+                Step::Set(name, value) => {
+                    task.set_property(name.to_string(), value);
+                    let others = set.iter().map(|(name, value)| (name.to_string(), value.clone()));
+                    let this = (name.to_string(), Property::from(value));
+                    set = others.chain([this]).collect();
+                }
+                Step::Report(value) => task.set_progress(value),
+                Step::Window => clock.advance(WINDOW),
+                Step::Again => {
+                    task.resubmitted("again").unwrap();
+                    task.running().unwrap();
+                }
+                Step::Noise(windows) => (0..windows).for_each(|_| {
+                    count += 1;
+                    noise.set_progress(count);
+                    clock.advance(WINDOW);
+                }),
+                Step::ReadSlowly(events) => {
+                    read.extend((0..events).filter_map(|_| slow.try_recv()));
+                }
+                Step::ComeLate => {
+                    late.push(job.events());
+                    late_windows.push((job.progress_windows(), job.snapshot()));
+                }
+            }
+            prop_assert_eq!(&task.properties(), &set);
+            for event in drain(&mut prompt) {
+                follow(&mut present, &event);
+            }
+            prop_assert_eq!(&job.snapshot().tasks[0].properties, &present);
+        }
+        task.complete(()).unwrap();
+        drop((job, task, noise));
+        read.extend(rest(slow));
+        check_followed(&read, &set);
+        check_followed(&rest(early), &set);
+        late.into_iter().for_each(|late| check_followed(&rest(late), &set));
+        check_windows(windows, [("0", 0)].into_iter().collect(), &set);
+        for (windows, snapshot) in late_windows {
+            check_windows(windows, snapshot.tasks[0].properties.clone(), &set);
+        }
     }
 }
