@@ -70,9 +70,9 @@ pub use meter::{Progress, Track, TrackRead, TrackWrite};
 pub use model::{
     Amount, CancelReason, Canceled, Cause, CauseKind, Counts, Event, EventKind, Failure,
     FailureKind, JobCompleted, JobId, JobProgress, JobSnapshot, JobState, JobStateChanged,
-    ParseJobIdError, ParseTimestampError, ProgressReport, ProgressWindow, PublishedError,
-    Resources, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskProgressUpdated, TaskRef,
-    TaskSnapshot, TaskState, TaskStateChanged, Timestamp,
+    ParseJobIdError, ParseTimestampError, ProgressReport, ProgressWindow, Properties, Property,
+    PublishedError, Resources, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskProgressUpdated,
+    TaskRef, TaskSnapshot, TaskState, TaskStateChanged, Timestamp,
 };
 #[cfg(feature = "local")]
 pub use scheduler::{LocalScheduler, LocalSchedulerBuilder, Shutdown, ShutdownReport};

@@ -71,6 +71,58 @@ fn json_of_each_event_is_as_designed() {
 }
 
 #[test]
+fn json_of_properties_is_as_designed() {
+    let clock = ManualClock::new();
+    let job = Job::builder("job").property("user", "ada").clock(clock.clock()).build().unwrap();
+    let (id, events) = (job.id(), job.events());
+    let task = job.task("a.png").property("gpus", 2).reporter().unwrap();
+    task.running().unwrap();
+    task.set_property("host", "node3");
+    task.set_property("spot", true);
+    task.set_property("price", 0.25);
+    clock.advance(WINDOW);
+    let (user, gpus) = (json!({"user": "ada"}), json!({"gpus": 2}));
+    let all = json!({"gpus": 2, "host": "node3", "price": 0.25, "spot": true});
+    let snapshot = serde_json::to_value(job.snapshot()).unwrap();
+    assert_eq!((&snapshot["properties"], &snapshot["tasks"][0]["properties"]), (&user, &all));
+    task.complete(()).unwrap();
+    drop((job, task));
+    let events = rest(events);
+    let values = told(id, &events);
+    assert_eq!(
+        values[0],
+        json!({"event": "task_added", "task": 0, "name": "a.png", "seq": 1, "at": T0,
+            "properties": gpus})
+    );
+    assert_eq!(
+        values[1],
+        json!({"event": "job_state_changed", "name": "job", "seq": 2, "at": T0,
+            "from": "pending", "to": "submitted", "properties": user})
+    );
+    assert_eq!(
+        values[5],
+        json!({"event": "task_progress_updated", "task": 0, "attempt": 1, "at": T200, "after": 5,
+            "properties": all})
+    );
+    assert_eq!(
+        values[7],
+        json!({"event": "task_completed", "task": 0, "name": "a.png", "attempt": 1, "seq": 7,
+            "at": T200, "state": "completed", "properties": all})
+    );
+    // Changes of a task's state and the job's completion are without.
+    for at in [2, 3, 6, 9] {
+        assert_eq!(values[at].get("properties"), None, "{}", values[at]);
+    }
+    let text = r#""properties":{"gpus":2,"host":"node3","price":0.25,"spot":true}"#;
+    assert!(jsons(&events)[5].contains(text));
+    // Another writer's null is no property, and the error says so.
+    let mut line = serde_json::to_value(&events[0]).unwrap();
+    line["properties"] = json!({"gpus": null});
+    let error = serde_json::from_value::<Event>(line).unwrap_err().to_string();
+    assert!(error.contains("a boolean, a number or a string"), "{error}");
+}
+
+#[test]
 fn json_is_one_line_that_begins_with_the_kind_of_event() {
     let (job, _clock) = job();
     let events = job.events();

@@ -19,8 +19,8 @@ use super::record::Packed;
 use super::source::{Opened, Source, Start, mask};
 use crate::base::{Clock, block_on};
 use crate::model::{
-    Cause, Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, TaskAdded, TaskCompleted,
-    TaskProgressUpdated, TaskStateChanged, Timestamp,
+    Cause, Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, Properties, TaskAdded,
+    TaskCompleted, TaskProgressUpdated, TaskStateChanged, Timestamp,
 };
 
 /// A job's events of one kind, or all of them ([`Event`]), in the order in which they happened.
@@ -277,6 +277,7 @@ fn progress(reader: &Reader, told: Told) -> TaskProgressUpdated {
         total: report.total,
         unit: report.unit,
         message: report.message,
+        properties: report.properties,
     }
 }
 
@@ -374,6 +375,7 @@ impl Make for TaskProgressUpdated {
             total: None,
             unit: None,
             message: None,
+            properties: Properties::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::error::BuildError;
 use super::ledger::Options;
 use super::{Job, OpenJob};
 use crate::base::Clock;
+use crate::model::{Properties, Property};
 
 const WINDOW: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(30);
@@ -65,6 +66,7 @@ impl JobBuilder {
                 priority: 0,
                 lost_attempts: LOST_ATTEMPTS,
                 deadline: None,
+                properties: Properties::default(),
             },
         }
     }
@@ -136,6 +138,22 @@ impl JobBuilder {
     /// ```
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// Notes something of the job by name, for as long as it lives: it is part of
+    /// [`JobStateChanged`](crate::JobStateChanged), of snapshots and of [`Job::properties`]. Of two values for one name,
+    /// the last one counts; NaN and infinite numbers are ignored.
+    ///
+    /// ```
+    /// use milepost::Job;
+    ///
+    /// let job = Job::builder("renders").property("user", "ada").property("priority", 5).build()?;
+    /// assert_eq!(job.snapshot().properties, job.properties());
+    /// # Ok::<(), milepost::BuildError>(())
+    /// ```
+    pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> Self {
+        self.options.properties.set(name.into(), value.into());
         self
     }
 

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::base::drop_contained;
 use crate::model::{
-    CancelReason, Cause, Counts, JobId, JobProgress, JobSnapshot, JobState, TaskFailed, TaskRef,
-    TaskSnapshot, TaskState,
+    CancelReason, Cause, Counts, JobId, JobProgress, JobSnapshot, JobState, Properties, TaskFailed,
+    TaskRef, TaskSnapshot, TaskState,
 };
 
 /// Many tasks, managed as a unit: a cheap clone, equal to its clones.
@@ -87,6 +87,19 @@ impl Job {
     /// The job's name.
     pub fn name(&self) -> &str {
         &self.core.name
+    }
+
+    /// What was noted of the job by name as it was built; see [`JobBuilder::property`].
+    ///
+    /// ```
+    /// use milepost::Job;
+    ///
+    /// let job = Job::builder("renders").property("user", "ada").build()?;
+    /// assert_eq!(job.properties().get("user").and_then(|user| user.as_str()), Some("ada"));
+    /// # Ok::<(), milepost::BuildError>(())
+    /// ```
+    pub fn properties(&self) -> Properties {
+        self.core.look(|ledger| ledger.properties())
     }
 
     /// The job's state.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::ledger::Adder;
 use super::work::{BlockingOnce, BlockingWith, Implemented, Once, With, Work};
 use super::{AddError, Job, Retry, TaskContext, TaskError, TaskHandle, TaskReporter};
-use crate::model::Resources;
+use crate::model::{Properties, Property, Resources};
 
 /// A type whose values are tasks, for those who prefer it to closures. It may run more than once.
 ///
@@ -59,6 +59,7 @@ pub(crate) struct TaskOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) priority: Option<i32>,
     pub(crate) resources: Option<Arc<Resources>>,
+    pub(crate) properties: Properties,
 }
 
 impl TaskOptions {
@@ -71,6 +72,7 @@ impl TaskOptions {
             timeout: None,
             priority: None,
             resources: None,
+            properties: Properties::default(),
         }
     }
 
@@ -82,6 +84,7 @@ impl TaskOptions {
             && self.timeout.is_none()
             && self.priority.is_none()
             && self.resources.is_none()
+            && self.properties.is_empty()
     }
 }
 
@@ -159,6 +162,19 @@ impl NewTask {
     /// What the task requires; see [`TaskBuilder::requires`].
     pub fn requires(mut self, resources: Resources) -> NewTask {
         self.options.resources = Some(Arc::new(resources));
+        self
+    }
+
+    /// What is noted of the task by name; see [`TaskBuilder::property`].
+    ///
+    /// ```
+    /// use milepost::NewTask;
+    ///
+    /// let task = NewTask::blocking("a.png", |_cx| Ok(())).property("path", "/pictures/a.png");
+    /// # drop(task);
+    /// ```
+    pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> NewTask {
+        self.options.properties.set(name.into(), value.into());
         self
     }
 }
@@ -246,6 +262,28 @@ impl<'a> TaskBuilder<'a> {
     /// behind it that require something wait with it; tasks that require nothing don't. See [`Resources`].
     pub fn requires(mut self, resources: Resources) -> Self {
         self.options.resources = Some(Arc::new(resources));
+        self
+    }
+
+    /// Notes something of the task by name. It is part of [`TaskAdded`](crate::TaskAdded), and from then on of all that
+    /// is told of the task. Of two values for one name, the last one counts; NaN and infinite numbers are ignored.
+    ///
+    /// What is known only when the task runs, it notes itself: [`Progress::set_property`](crate::Progress::set_property).
+    ///
+    /// ```
+    /// use milepost::Job;
+    ///
+    /// let job = Job::new("renders");
+    /// job.task("frame 1").property("scene", "forest").property("gpus", 2).add_blocking(|cx| {
+    ///     cx.set_property("host", "node3");
+    ///     Ok(())
+    /// })?;
+    /// let added = job.task_added().blocking_next().expect("a task was added");
+    /// assert_eq!(serde_json::to_string(&added.properties)?, r#"{"gpus":2,"scene":"forest"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> Self {
+        self.options.properties.set(name.into(), value.into());
         self
     }
 

@@ -10,7 +10,7 @@ use super::slot::{self, Slot};
 use super::window::{Rest, Suspension};
 use crate::base::sync::{AtomicU64, Mutex, Ordering, compiler_fence};
 use crate::base::{WakerKey, Wakers, Wakes};
-use crate::model::ProgressReport;
+use crate::model::{ProgressReport, Properties};
 
 pub(crate) const PAGE: usize = 64;
 
@@ -19,12 +19,13 @@ pub(crate) const STOPS: u16 = 1;
 /// To be woken by the requests to park and to go on, and by all of [`STOPS`].
 pub(crate) const PARKS: u16 = 2;
 
-/// Total, unit and message as they were read last: shared by all who were told.
+/// Total, unit, message and properties as they were read last: shared by all who were told.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Detail {
     pub(crate) total: Option<f64>,
     pub(crate) unit: Option<Arc<str>>,
     pub(crate) message: Option<Arc<str>>,
+    pub(crate) properties: Properties,
 }
 
 /// What a slot says.
@@ -35,12 +36,20 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Whether it says something else than what was told.
-    pub(crate) fn is_news(&self, told: &Reading) -> bool {
-        !(self.same(told) || self.is_empty() && told.is_empty())
+    /// Properties without any report.
+    pub(crate) fn of_properties(properties: Properties) -> Reading {
+        let has_some = !properties.is_empty();
+        let detail = has_some.then(|| Arc::new(Detail { properties, ..Detail::default() }));
+        Reading { progress: None, detail }
     }
 
-    /// Whether nothing was reported. A unit alone may have been given beforehand.
+    /// Whether it says something else than what was told.
+    pub(crate) fn is_news(&self, told: &Reading) -> bool {
+        let nothing = self.is_empty() && told.is_empty();
+        !(self.same(told) || nothing && self.properties() == told.properties())
+    }
+
+    /// Whether nothing was reported, properties apart. A unit alone may have been given beforehand.
     fn is_empty(&self) -> bool {
         let no_detail = |detail: &Arc<Detail>| detail.total.is_none() && detail.message.is_none();
         self.progress.is_none() && self.detail.as_ref().is_none_or(no_detail)
@@ -61,6 +70,10 @@ impl Reading {
         self.detail.as_ref()?.total
     }
 
+    pub(crate) fn properties(&self) -> Properties {
+        self.detail.as_ref().map(|detail| detail.properties.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn report(&self) -> ProgressReport {
         let detail = self.detail.as_deref().cloned().unwrap_or_default();
         ProgressReport {
@@ -68,6 +81,7 @@ impl Reading {
             total: detail.total,
             unit: detail.unit,
             message: detail.message,
+            properties: detail.properties,
         }
     }
 }
@@ -219,7 +233,7 @@ impl SlotRef {
         }
     }
 
-    /// Changes total, unit or message; equal ones are no report.
+    /// Changes total, unit, message or properties; equal ones are no report.
     pub(super) fn set_detail(&self, change: impl FnOnce(&mut Detail)) {
         let changed = self.page.with_extras(self.index, |extras| {
             let mut detail = Detail::clone(&extras.detail);
@@ -241,10 +255,10 @@ impl SlotRef {
         self.slot().raise(slot::SPECIAL);
     }
 
-    /// Gives the unit beforehand, which is no report.
-    pub(crate) fn preset_unit(&self, unit: Arc<str>) {
+    /// Gives unit and properties beforehand, which is no report.
+    pub(crate) fn preset(&self, unit: Option<Arc<str>>, properties: Properties) {
         self.page.with_extras(self.index, |extras| {
-            Arc::make_mut(&mut extras.detail).unit = Some(unit);
+            extras.detail = Arc::new(Detail { unit, properties, ..Detail::default() });
         });
         self.slot().raise(slot::DETAILED);
     }
@@ -259,6 +273,13 @@ impl SlotRef {
     pub(super) fn has_unit(&self) -> bool {
         self.slot().has(slot::DETAILED)
             && self.page.with_extras(self.index, |extras| extras.detail.unit.is_some())
+    }
+
+    /// The properties as they are now.
+    pub(super) fn properties(&self) -> Properties {
+        let has_detail = self.slot().has(slot::DETAILED);
+        let read = |extras: &mut Extras| extras.detail.properties.clone();
+        if has_detail { self.page.with_extras(self.index, read) } else { Properties::default() }
     }
 
     #[inline]

@@ -10,7 +10,7 @@ use super::park;
 use super::part::Part;
 use super::{Track, TrackRead, TrackWrite};
 use crate::base::{block_on, yield_once};
-use crate::model::{Amount, Canceled, ProgressReport};
+use crate::model::{Amount, Canceled, ProgressReport, Properties, Property};
 
 /// Reports progress, and tells whether to stop: the one type that a library takes in its signatures.
 ///
@@ -185,6 +185,71 @@ impl Progress {
         }
     }
 
+    /// Notes a property of the task: what has a name and a value, such as the host that it runs on. It is told with the
+    /// progress of its window, and replaces one of the same name; an equal value is no report. NaN and infinite numbers
+    /// are ignored. A part's property is noted of the whole.
+    ///
+    /// Properties are the task's: unlike progress, they are kept when it is tried again.
+    ///
+    /// ```
+    /// use milepost::Job;
+    ///
+    /// let job = Job::new("renders");
+    /// let task = job.task("frame 1").property("gpus", 2).reporter()?;
+    /// task.running()?;
+    /// task.set_property("host", "node3");
+    /// task.complete(())?;
+    /// let end = job.task_completed().blocking_next().expect("the task has ended");
+    /// assert_eq!(serde_json::to_string(&end.properties)?, r#"{"gpus":2,"host":"node3"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_property(&self, name: impl AsRef<str>, value: impl Into<Property>) {
+        if !matches!(self.0, Route::Nowhere) {
+            let value = value.into();
+            self.set_detail(|detail| detail.properties.set(name.as_ref(), value));
+        }
+    }
+
+    /// A property as it is now, told or not; see [`properties`](Progress::properties).
+    ///
+    /// ```
+    /// use milepost::{Job, LocalScheduler};
+    ///
+    /// let job = Job::new("renders");
+    /// let task = job.task("frame 1").property("gpus", 2);
+    /// let gpus = task.add_blocking(|cx| Ok(cx.property("gpus").and_then(|gpus| gpus.as_i64())))?;
+    /// job.submit(&LocalScheduler::new(1)?)?;
+    /// assert_eq!(*gpus.output()?, Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn property(&self, name: &str) -> Option<Property> {
+        self.properties().get(name).cloned()
+    }
+
+    /// The properties as they are now, told or not: those that the task was added with and those that were set since.
+    /// Without a job and a closure there are none.
+    ///
+    /// ```
+    /// use milepost::Progress;
+    ///
+    /// let progress = Progress::from_fn(|report| println!("{:?}", report.properties));
+    /// progress.set_property("files", 3);
+    /// assert_eq!(progress.properties().len(), 1);
+    /// assert!(Progress::none().properties().is_empty());
+    /// ```
+    pub fn properties(&self) -> Properties {
+        let hook = match &self.0 {
+            Route::Nowhere => return Properties::default(),
+            Route::Slot(slot) => return slot.properties(),
+            Route::Hook(hook) => hook,
+            Route::Part(share) => match &share.root {
+                Root::Slot(slot) => return slot.properties(),
+                Root::Hook(hook) => hook,
+            },
+        };
+        hook.state.lock().report.properties.clone()
+    }
+
     fn set_detail(&self, change: impl FnOnce(&mut Detail)) {
         let root = match &self.0 {
             Route::Nowhere => return,
@@ -195,12 +260,13 @@ impl Progress {
         match root {
             Root::Slot(slot) => slot.set_detail(change),
             Root::Hook(hook) => hook.report(|state| {
-                let ProgressReport { total, unit, message, .. } = state.report.clone();
-                let mut detail = Detail { total, unit, message };
+                let ProgressReport { total, unit, message, properties, .. } = state.report.clone();
+                let mut detail = Detail { total, unit, message, properties };
                 change(&mut detail);
                 state.report.total = detail.total;
                 state.report.unit = detail.unit;
                 state.report.message = detail.message;
+                state.report.properties = detail.properties;
             }),
         }
     }

@@ -12,7 +12,7 @@ pub(crate) const IDLE: u32 = 1;
 const UNSET: u32 = 1 << 1;
 /// Steps were counted and nothing was set: `count` is what was reported.
 const COUNTED: u32 = 1 << 2;
-/// The page has details of the slot: total, unit, message or parts.
+/// The page has details of the slot: total, unit, message, properties or parts.
 pub(crate) const DETAILED: u32 = 1 << 3;
 /// The slot was said to be idle; it is read once more (M4).
 pub(crate) const COOLING: u32 = 1 << 4;

@@ -1,7 +1,8 @@
 //! What a job tells: lifecycle events, which are numbered and never lost, and progress, which is coalesced.
 //!
 //! All of them implement serde; the JSON form is one object with snake_case fields, times in RFC 3339 UTC with
-//! microseconds, and no field for what is absent. Readers should pass over fields and events that they don't know.
+//! microseconds, and no field for what is absent: `properties` are an object of booleans, numbers and strings, left out if
+//! there are none. Readers should pass over fields and events that they don't know.
 
 use std::any::Any;
 use std::fmt;
@@ -15,8 +16,8 @@ use super::outcome::Output;
 use super::progress::fraction;
 use super::time::{Timestamp, millis};
 use super::{
-    Cause, Counts, Failure, JobId, JobProgress, JobState, ProgressReport, TaskId, TaskRef,
-    TaskState,
+    Cause, Counts, Failure, JobId, JobProgress, JobState, ProgressReport, Properties, TaskId,
+    TaskRef, TaskState,
 };
 
 /// Any event of a job, in the order in which they happened.
@@ -149,6 +150,9 @@ pub struct JobStateChanged {
     /// Why, for cancellations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Arc<Cause>>,
+    /// What was noted of the job by name as it was built.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
 }
 
 /// A task was added to its job.
@@ -165,6 +169,9 @@ pub struct TaskAdded {
     pub seq: u64,
     /// When it happened.
     pub at: Timestamp,
+    /// What was noted of it by name as it was added.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
 }
 
 /// A task entered another state. The task's name is in [`TaskAdded`] and [`TaskCompleted`], and at any time in
@@ -220,6 +227,9 @@ pub struct TaskProgressUpdated {
     /// What the task is doing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Arc<str>>,
+    /// All that is noted of the task by name, whether it has changed or not.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
 }
 
 impl TaskProgressUpdated {
@@ -259,6 +269,9 @@ pub struct TaskCompleted {
     /// The task's last message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Arc<str>>,
+    /// All that was noted of the task by name.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Arc<Failure>>,
@@ -287,8 +300,9 @@ impl TaskCompleted {
     }
 
     pub(crate) fn set_report(&mut self, report: ProgressReport) {
-        let ProgressReport { progress, total, unit, message } = report;
+        let ProgressReport { progress, total, unit, message, properties } = report;
         (self.progress, self.total, self.unit, self.message) = (progress, total, unit, message);
+        self.properties = properties;
     }
 }
 
@@ -305,6 +319,7 @@ impl fmt::Debug for TaskCompleted {
             .field("progress", &self.progress)
             .field("total", &self.total)
             .field("message", &self.message)
+            .field("properties", &self.properties)
             .field("error", &self.error)
             .finish_non_exhaustive()
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Counts;
+use super::{Counts, Properties};
 
 /// What a task has reported of itself. The scale is the user's own: 20 to 2500 is fine.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct ProgressReport {
     /// What the task is doing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Arc<str>>,
+    /// What is noted of the task by name.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
 }
 
 impl ProgressReport {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
-use super::{Failure, JobId, JobProgress, JobState, TaskId, TaskState};
+use super::{Failure, JobId, JobProgress, JobState, Properties, TaskId, TaskState};
 
 /// A job as it was after the event numbered `seq`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct JobSnapshot {
     pub job: JobId,
     /// Its name.
     pub name: Arc<str>,
+    /// What was noted of it by name as it was built.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
     /// Its state.
     pub state: JobState,
     /// The number of the last lifecycle event before the snapshot.
@@ -33,7 +36,7 @@ pub struct JobSnapshot {
     pub tasks: Vec<TaskSnapshot>,
 }
 
-/// A task as it was when its job's snapshot was taken. Progress is as of the last flush.
+/// A task as it was when its job's snapshot was taken. Progress and properties are as of the last flush.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskSnapshot {
@@ -57,6 +60,9 @@ pub struct TaskSnapshot {
     /// What it is doing, or was doing last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Arc<str>>,
+    /// What is noted of it by name.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub properties: Properties,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Arc<Failure>>,

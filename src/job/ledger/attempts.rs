@@ -7,14 +7,17 @@ use super::control::Vacating;
 use super::lanes::Head;
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
-use super::table::{Extra, Runner};
+use super::table::{Extra, Runner, TaskEntry};
 use crate::base::{Alarm, Wakes};
+use crate::bus::{Shown, Update, When};
 use crate::job::TransitionError;
 use crate::job::alarm::{Due, TaskAlarm};
 use crate::job::effects::Effects;
 use crate::job::work::Work;
-use crate::meter::SlotRef;
-use crate::model::{CancelReason, Cause, CauseKind, Failure, FailureKind, TaskId, TaskState};
+use crate::meter::{Reading, SlotRef};
+use crate::model::{
+    CancelReason, Cause, CauseKind, Failure, FailureKind, Properties, TaskId, TaskState,
+};
 
 /// An attempt that was started.
 pub(crate) struct Started {
@@ -102,17 +105,22 @@ impl Ledger {
         Arc::new(TaskAlarm { core: self.itself.clone(), due })
     }
 
-    /// Gives a task's attempt its slot (M1).
+    /// Gives a task's attempt its slot (M1), with the unit and the properties that the task has.
     fn attach(&mut self, id: TaskId) -> SlotRef {
+        let special = |entry: &TaskEntry| entry.attempt > 1 || entry.options().is_some();
+        let special = self.tasks.get(id).is_some_and(special);
+        let properties =
+            if special { self.told_of(id).properties() } else { Properties::default() };
         let (signal, meter) = self.windows();
         let (slot_id, slot) = meter.attach(id.raw(), signal);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.slot = Some(slot_id);
-            if entry.attempt > 1 || entry.options().is_some() {
+            let unit = entry.options().and_then(|options| options.unit.clone());
+            if special {
                 slot.set_special();
             }
-            if let Some(unit) = entry.options().and_then(|options| options.unit.clone()) {
-                slot.preset_unit(unit);
+            if unit.is_some() || !properties.is_empty() {
+                slot.preset(unit, properties);
             }
             let suspended = |extra: &Box<Extra>| extra.suspended.is_some();
             if self.seldom.suspended.is_some() || entry.extra.as_ref().is_some_and(suspended) {
@@ -142,9 +150,7 @@ impl Ledger {
         work: Option<Box<dyn Work>>,
         effects: &mut Effects,
     ) -> bool {
-        let present = |entry: &&mut super::table::TaskEntry| {
-            entry.attempt == attempt && entry.state.is_active()
-        };
+        let present = |entry: &&mut TaskEntry| entry.attempt == attempt && entry.state.is_active();
         let Some(entry) = self.tasks.get_mut(id).filter(present) else {
             effects.drop_later(finish);
             self.return_work(id, work, effects);
@@ -184,22 +190,17 @@ impl Ledger {
             }
         };
         let gives_in = matches!(end.state, TaskState::Failed | TaskState::Interrupted);
-        let (to, cause, delay) = match (vacating, again) {
-            _ if !repeatable => {
-                effects.drop_work(work);
-                self.end(at, id, end, effects);
-                return true;
-            }
-            (Some(Vacating { to, cause }), _) if gives_in => (to, cause, Duration::ZERO),
-            (_, Some(delay)) => {
+        let next = match (vacating, again) {
+            (Some(Vacating { to, cause }), _) if gives_in => Some((to, cause, Duration::ZERO)),
+            (_, again) => again.map(|delay| {
                 let message = end.error.as_ref().map(|failure| failure.message.clone());
                 (TaskState::Submitted, Arc::new(Cause::new(CauseKind::Retry, message)), delay)
-            }
-            _ => {
-                effects.drop_work(work);
-                self.end(at, id, end, effects);
-                return true;
-            }
+            }),
+        };
+        let Some((to, cause, delay)) = next.filter(|_| repeatable) else {
+            effects.drop_work(work);
+            self.end(at, id, end, effects);
+            return true;
         };
         effects.drop_later(end.error);
         self.again(at, id, to, Some(cause), false, effects);
@@ -241,7 +242,7 @@ impl Ledger {
         }
     }
 
-    /// Sends a task back for another attempt, which starts without progress.
+    /// Sends a task back for another attempt, which starts without progress and with the task's properties.
     pub(super) fn again(
         &mut self,
         at: u64,
@@ -252,6 +253,7 @@ impl Ledger {
         effects: &mut Effects,
     ) {
         self.end_attempt(at, id, effects);
+        let told = self.board.latest.get(id);
         self.show(at, id, Default::default());
         self.board.latest.clear(id);
         if let Some(entry) = self.tasks.get_mut(id) {
@@ -261,6 +263,25 @@ impl Ledger {
             }
         }
         self.enter(at, id, to, cause, observed, effects);
+        if let Some(Shown { reading, when }) = told {
+            self.keep_properties(at, id, reading.properties(), when.stamp);
+        }
+    }
+
+    /// Makes the properties that were told of the last attempt those of the present one. The stamp stays: whoever was told
+    /// them is not told again. Readers of windows are not told the last update of an attempt that is over, and get this one
+    /// in its place.
+    fn keep_properties(&mut self, at: u64, id: TaskId, properties: Properties, stamp: u64) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        if properties.is_empty() {
+            return;
+        }
+        let (attempt, reading) = (entry.attempt, Reading::of_properties(properties));
+        let when = When { stamp, after: self.history.last_seq(), at };
+        self.board.latest.set(id, reading.clone(), when);
+        if self.board.notices.has_readers() {
+            self.board.last_updates.push((stamp, Update { task: id, attempt, reading }));
+        }
     }
 
     /// What a reporter says of its task's state. Returns the slot of the new attempt if there is one.

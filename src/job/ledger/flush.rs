@@ -35,7 +35,8 @@ impl Ledger {
                 news
             } else {
                 let Some(entry) = tasks.get(task) else { return false };
-                let (told, reading) = (latest.reading(task), visit.read());
+                let told = latest.get(task).map_or_else(|| entry.added(), |shown| shown.reading);
+                let reading = visit.read();
                 let news = reading.is_news(&told);
                 if news {
                     sums.remove(Share::of(entry, &told));

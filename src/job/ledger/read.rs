@@ -14,7 +14,8 @@ use crate::job::outputs::{OutputQueue, Taken};
 use crate::job::scheduler::Scheduler;
 use crate::model::{
     Cause, Counts, Event, JobCompleted, JobProgress, JobSnapshot, JobState, JobStateChanged,
-    Output, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskSnapshot, TaskState, Timestamp,
+    Output, Properties, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskSnapshot, TaskState,
+    Timestamp,
 };
 
 /// A task's result, for whoever holds its handle.
@@ -27,6 +28,10 @@ impl Ledger {
 
     pub(crate) fn moment(&self) -> Moment {
         Moment { last_seq: self.history.last_seq(), stamp: self.board.stamp }
+    }
+
+    pub(crate) fn properties(&self) -> Properties {
+        self.options.properties.clone()
     }
 
     pub(crate) fn state(&self) -> JobState {
@@ -111,7 +116,7 @@ impl Ledger {
     }
 
     fn task_of(&self, id: TaskId, entry: &TaskEntry) -> TaskSnapshot {
-        let report = self.board.latest.reading(id).report();
+        let report = self.told_of(id).report();
         TaskSnapshot {
             task: id,
             name: entry.name.clone(),
@@ -121,6 +126,7 @@ impl Ledger {
             total: report.total,
             unit: report.unit,
             message: report.message,
+            properties: report.properties,
             error: entry.error(),
         }
     }
@@ -130,6 +136,7 @@ impl Ledger {
         JobSnapshot {
             job: self.id,
             name: self.name.clone(),
+            properties: self.properties(),
             state: self.state,
             seq: self.history.last_seq(),
             created_at: Timestamp::from_micros(self.created_at),
@@ -279,11 +286,14 @@ impl Ledger {
                     from,
                     to,
                     cause: cause(),
+                    properties: self.properties(),
                 })
             }
             Change::Added { task } => {
-                let name = self.task_name(task).unwrap_or_default();
-                Event::TaskAdded(TaskAdded { job, task, name, seq, at })
+                let entry = self.entry(task);
+                let name = entry.map(|entry| entry.name.clone()).unwrap_or_default();
+                let properties = entry.map(TaskEntry::properties).unwrap_or_default();
+                Event::TaskAdded(TaskAdded { job, task, name, seq, at, properties })
             }
             Change::Task { task, attempt, from, to, observed } => {
                 Event::TaskStateChanged(crate::model::TaskStateChanged {
@@ -313,11 +323,12 @@ impl Ledger {
                     total: None,
                     unit: None,
                     message: None,
+                    properties: Properties::default(),
                     error: extra.and_then(|extra| extra.error.clone()),
                     published: extra.and_then(|extra| extra.published.clone()),
                     output: extra.and_then(|extra| extra.output.clone()),
                 };
-                event.set_report(self.board.latest.reading(task).report());
+                event.set_report(self.told_of(task).report());
                 Event::TaskCompleted(event)
             }
             Change::JobCompleted { state } => {

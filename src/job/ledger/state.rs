@@ -17,7 +17,7 @@ use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
 use crate::meter::{Meter, Reading, Signal};
-use crate::model::{Cause, Counts, JobId, JobState, TaskId, TaskState};
+use crate::model::{Cause, Counts, JobId, JobState, Properties, TaskId, TaskState};
 
 /// How a job was built.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,12 +33,16 @@ pub(crate) struct Options {
     pub(crate) lost_attempts: u32,
     /// How long the job may take.
     pub(crate) deadline: Option<Duration>,
+    pub(crate) properties: Properties,
 }
 
 impl Options {
     /// Most jobs have the same.
     pub(crate) fn shared(self) -> Arc<Options> {
         static LAST: Mutex<Option<Arc<Options>>> = Mutex::new(None);
+        if !self.properties.is_empty() {
+            return Arc::new(self);
+        }
         let mut last = LAST.lock();
         match &*last {
             Some(last) if **last == self => last.clone(),
@@ -199,8 +203,7 @@ impl Ledger {
         let attempt = entry.attempt;
         let Some(slot_id) = entry.slot.take() else { return };
         let Some(reading) = self.board.meter.end(slot_id, &mut effects.wakes) else { return };
-        let told = self.board.latest.reading(id);
-        if reading.is_news(&told) {
+        if reading.is_news(&self.told_of(id)) {
             self.board.stamp += 1;
             self.show(at, id, reading.clone());
             self.publish_last(at, Update { task: id, attempt, reading }, effects);
@@ -216,6 +219,12 @@ impl Ledger {
         self.board.sums.note_unit(reading.detail.as_ref().and_then(|detail| detail.unit.as_ref()));
         let (stamp, after) = (self.board.stamp, self.history.last_seq());
         self.board.latest.set(id, reading, When { stamp, after, at });
+    }
+
+    /// What is told of a task's present attempt; before the first report, that is what was noted of it as it was added.
+    pub(super) fn told_of(&self, id: TaskId) -> Reading {
+        let added = || self.tasks.get(id).map(TaskEntry::added).unwrap_or_default();
+        self.board.latest.get(id).map_or_else(added, |shown| shown.reading)
     }
 
     fn publish_last(&mut self, at: u64, update: Update, effects: &mut Effects) {

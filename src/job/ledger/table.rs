@@ -8,8 +8,8 @@ use super::control::Vacating;
 use crate::base::Timer;
 use crate::job::task::TaskOptions;
 use crate::job::work::Work;
-use crate::meter::SlotId;
-use crate::model::{Cause, Failure, Output, TaskId, TaskState};
+use crate::meter::{Reading, SlotId};
+use crate::model::{Cause, Failure, Output, Properties, TaskId, TaskState};
 
 /// Who runs a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,16 @@ impl TaskEntry {
 
     pub(crate) fn options(&self) -> Option<&TaskOptions> {
         self.extra.as_ref()?.options.as_ref()
+    }
+
+    /// What was noted of it as it was added.
+    pub(crate) fn properties(&self) -> Properties {
+        self.options().map(|options| options.properties.clone()).unwrap_or_default()
+    }
+
+    /// The same, as what is told before the first report.
+    pub(crate) fn added(&self) -> Reading {
+        Reading::of_properties(self.properties())
     }
 
     /// Whether nobody can ask for it any more.
