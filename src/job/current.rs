@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::child::is_within;
 use super::error::WouldDeadlock;
 use crate::model::JobId;
 
@@ -42,10 +43,12 @@ pub(crate) fn on_own_thread() -> bool {
 /// Whether this thread may be blocked until `job` has ended.
 pub(crate) fn may_wait_for(job: JobId) -> Result<(), WouldDeadlock> {
     INSIDE.with_borrow(|inside| {
-        if let Some((_, place)) = inside.iter().find(|(within, _)| *within == job) {
+        if let Some((_, place)) = inside.iter().find(|(within, _)| is_within(*within, job)) {
             return Err(WouldDeadlock::new(match place {
                 Place::Callback => "in a callback of the job that is waited for",
-                Place::AsyncTask | Place::BlockingTask => "in a task of the job that is waited for",
+                Place::AsyncTask | Place::BlockingTask => {
+                    "in a task of the job that is waited for, or of a child of it"
+                }
             }));
         }
         match inside.last() {

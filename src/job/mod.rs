@@ -11,6 +11,7 @@
 mod alarm;
 mod builder;
 mod callbacks;
+mod child;
 mod context;
 mod control;
 pub(crate) mod core;
@@ -25,6 +26,7 @@ mod open;
 mod outputs;
 mod parked;
 mod reporter;
+mod resting;
 mod retry;
 mod run;
 mod scheduler;
@@ -37,6 +39,7 @@ mod work;
 
 pub use builder::{History, JobBuilder};
 pub use callbacks::Subscription;
+pub use child::{Child, ChildError};
 pub use context::{PublishError, TaskContext};
 pub use control::Controlled;
 pub use error::{

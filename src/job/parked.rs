@@ -1,29 +1,19 @@
-//! A task that is suspended: what its code waits on, and what becomes of its worker meanwhile.
+//! A task that is suspended: what its code waits on.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::core::JobCore;
-use super::ledger::Place;
-use super::scheduler::Rest;
+use super::resting::Resting;
 use crate::meter::Suspension;
-use crate::model::{Resources, TaskId};
+use crate::model::TaskId;
 
 impl JobCore {
     /// Suspends a task whose code has come to a place for it, if it still is to be.
     pub(super) fn suspend_here(self: Arc<Self>, task: TaskId) -> Option<Box<dyn Suspension>> {
-        let place = self.update(|ledger, effects| ledger.parked(task, effects))?;
-        let (attempt, rest) = (place.attempt, place.rest());
-        Some(Box::new(Suspended { core: self, task, attempt, rest }))
-    }
-}
-
-impl Place {
-    /// Gives up what a task has of its scheduler, if it has one.
-    pub(super) fn rest(self) -> Option<Box<dyn Rest>> {
-        let nothing = Resources::new();
-        let resources = self.resources.as_deref().unwrap_or(&nothing);
-        Some(self.scheduler?.rest(resources))
+        let attempt = self.update(|ledger, effects| ledger.parked(task, effects))?;
+        let resting = Some(Resting::begin(self.clone(), task));
+        Some(Box::new(Suspended { core: self, task, attempt, resting }))
     }
 }
 
@@ -31,13 +21,13 @@ struct Suspended {
     core: Arc<JobCore>,
     task: TaskId,
     attempt: u32,
-    rest: Option<Box<dyn Rest>>,
+    resting: Option<Resting>,
 }
 
 impl Suspension for Suspended {
     fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.rest {
-            Some(rest) => rest.poll_return(cx),
+        match &mut self.resting {
+            Some(resting) => resting.poll_return(cx),
             None => Poll::Ready(()),
         }
     }
@@ -46,7 +36,7 @@ impl Suspension for Suspended {
 impl Drop for Suspended {
     fn drop(&mut self) {
         // Back in its place before it says that it runs.
-        self.rest = None;
+        self.resting = None;
         let (task, attempt) = (self.task, self.attempt);
         self.core.update(|ledger, effects| ledger.unparked(task, attempt, effects));
     }

@@ -18,20 +18,23 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// Waits until `poll`, which may look at the slot, is ready.
-async fn watching(slot: &SlotRef, mut poll: impl FnMut(&mut Context<'_>) -> Poll<()>) {
-    let mut watch = Watch { slot, key: WakerKey::default() };
-    poll_fn(|cx| {
-        // The order matters: a change in between finds the waker.
-        watch.slot.watch(PARKS, &mut watch.key, cx.waker());
-        poll(cx)
-    })
-    .await;
+impl SlotRef {
+    /// Waits until `poll` is ready, which may look at the slot, and is called again when something is asked of the attempt
+    /// or it has ended.
+    pub(crate) async fn watching<R>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>) -> R {
+        let mut watch = Watch { slot: self, key: WakerKey::default() };
+        poll_fn(|cx| {
+            // The order matters: a change in between finds the waker.
+            watch.slot.watch(PARKS, &mut watch.key, cx.waker());
+            poll(cx)
+        })
+        .await
+    }
 }
 
 /// Waits until the slot is as wanted.
 pub(super) async fn until(slot: &SlotRef, wanted: impl Fn(&SlotRef) -> bool) {
-    watching(slot, |_cx| if wanted(slot) { Poll::Ready(()) } else { Poll::Pending }).await;
+    slot.watching(|_cx| if wanted(slot) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 /// Parks for as long as that is asked for. Asked to stop, the code goes on at once.
@@ -43,6 +46,6 @@ pub(super) async fn park(slot: &SlotRef) {
             true => Poll::Ready(()),
             false => parked.poll_return(cx),
         };
-        watching(slot, go_on).await;
+        slot.watching(go_on).await;
     }
 }

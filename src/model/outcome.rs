@@ -199,6 +199,8 @@ pub enum CancelReason {
     /// Whoever waited for it has gone: a dropped [`CancelOnDrop`](crate::CancelOnDrop) guard or `job.run` future, or
     /// the last handle of a job that was never submitted.
     Dropped,
+    /// The task that the job was made for has stopped; see [`TaskContext::child`](crate::TaskContext::child).
+    Parent,
     /// The scheduler was shut down.
     Shutdown,
 }
@@ -209,6 +211,7 @@ impl fmt::Display for CancelReason {
             CancelReason::User => "by the user",
             CancelReason::Consequence => "as other tasks failed",
             CancelReason::Dropped => "as its owner is gone",
+            CancelReason::Parent => "as the task that it was made for stopped",
             CancelReason::Shutdown => "as the scheduler shut down",
         })
     }

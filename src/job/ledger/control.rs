@@ -8,9 +8,8 @@ use super::table::{Runner, TaskEntry};
 use crate::base::Timer;
 use crate::job::alarm::Due;
 use crate::job::effects::Effects;
-use crate::job::scheduler::Scheduler;
 use crate::job::work::Work;
-use crate::model::{Cause, CauseKind, Resources, TaskId, TaskState};
+use crate::model::{Cause, CauseKind, TaskId, TaskState};
 
 /// What is asked of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +37,6 @@ pub(crate) struct Vacating {
     /// `Submitted` or `Held`.
     pub(super) to: TaskState,
     pub(super) cause: Arc<Cause>,
-}
-
-/// What a task that parks gives up.
-pub(crate) struct Place {
-    pub(crate) attempt: u32,
-    pub(crate) scheduler: Option<Arc<dyn Scheduler>>,
-    pub(crate) resources: Option<Arc<Resources>>,
 }
 
 impl Ledger {
@@ -164,8 +156,8 @@ impl Ledger {
         }
     }
 
-    /// The task's code has come to a place where it can be suspended. None if it isn't to be any more.
-    pub(crate) fn parked(&mut self, id: TaskId, effects: &mut Effects) -> Option<Place> {
+    /// The task's code has come to a place where it can be suspended. Returns the attempt; none if it isn't to be any more.
+    pub(crate) fn parked(&mut self, id: TaskId, effects: &mut Effects) -> Option<u32> {
         let running = |entry: &&TaskEntry| entry.state == TaskState::Running;
         let entry = self.tasks.get(id).filter(running)?;
         let slot = self.board.meter.get(entry.slot?)?;
@@ -174,18 +166,11 @@ impl Ledger {
         }
         let own = entry.extra.as_ref().and_then(|extra| extra.suspended.clone());
         let cause = own.or_else(|| self.seldom.suspended.clone());
-        let place = self.place_of(entry);
+        let attempt = entry.attempt;
         self.pause_timeout(id);
         let at = self.now();
         self.enter(at, id, TaskState::Suspended, cause, false, effects);
-        Some(place)
-    }
-
-    /// What the attempt of a task has of its scheduler.
-    pub(crate) fn place_of(&self, entry: &TaskEntry) -> Place {
-        let scheduler = if entry.runner.is_scheduler() { self.scheduler() } else { None };
-        let resources = entry.options().and_then(|options| options.resources.clone());
-        Place { attempt: entry.attempt, scheduler, resources }
+        Some(attempt)
     }
 
     /// The attempt's code goes on.

@@ -9,6 +9,7 @@ mod groups;
 mod lanes;
 mod life;
 mod read;
+mod rest;
 mod state;
 mod sums;
 mod table;
@@ -16,8 +17,9 @@ mod trim;
 
 pub(crate) use attempts::Report;
 pub(crate) use attempts::{Finish, Started};
-pub(crate) use control::{Place, Refusal, Verb};
+pub(crate) use control::{Refusal, Verb};
 pub(crate) use lanes::Head;
 pub(crate) use read::HandleResult;
+pub(crate) use rest::Place;
 pub(crate) use state::{Ledger, Options};
 pub(crate) use table::{Adder, Runner};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::control::Vacating;
+use super::rest::Waits;
 use crate::base::Timer;
 use crate::job::task::TaskOptions;
 use crate::job::work::Work;
@@ -82,6 +83,7 @@ pub(crate) struct Extra {
     pub(crate) suspended: Option<Arc<Cause>>,
     /// What is left of the timeout of an attempt that has parked.
     pub(crate) time_left: Option<Duration>,
+    pub(crate) waits: Waits,
     /// How many attempts have failed, and how many were lost.
     pub(crate) failed: u32,
     pub(crate) lost: u32,
