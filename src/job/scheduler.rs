@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::core::JobCore;
+use super::environments::Environments;
 use super::error::{SubmitError, WouldDeadlock};
 use super::run::TaskRun;
 use crate::base::WakerKey;
@@ -53,6 +54,12 @@ pub trait Scheduler: Send + Sync + 'static {
     /// after all, its [`TaskRun`] says so.
     fn worker_lost(&self) {}
 
+    /// Where instances of [`Environment`](crate::Environment)s are kept from one task to the next. Without it, each task
+    /// sets up and tears down its own.
+    fn environments(&self) -> Option<&Environments> {
+        None
+    }
+
     /// Runs `wait`, which blocks this thread until a job of this scheduler has ended.
     ///
     /// # Errors
@@ -74,6 +81,10 @@ impl<S: Scheduler + ?Sized> Scheduler for Arc<S> {
 
     fn worker_lost(&self) {
         (**self).worker_lost();
+    }
+
+    fn environments(&self) -> Option<&Environments> {
+        (**self).environments()
     }
 
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {

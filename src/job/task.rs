@@ -6,9 +6,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::environment::Recipe;
 use super::ledger::Adder;
 use super::work::{BlockingOnce, BlockingWith, Implemented, Once, With, Work};
-use super::{AddError, Job, TaskContext, TaskError, TaskHandle, TaskReporter};
+use super::{AddError, Environment, Job, TaskContext, TaskError, TaskHandle, TaskReporter};
 
 /// A type whose values are tasks, for those who prefer it to closures. It may run more than once.
 ///
@@ -88,11 +89,20 @@ pub(crate) struct TaskOptions {
     pub(crate) unit: Option<Arc<str>>,
     pub(crate) retry: Option<Retry>,
     pub(crate) timeout: Option<Duration>,
+    /// Goes to the task's code as it is added.
+    pub(crate) environment: Option<Arc<Recipe>>,
 }
 
 impl TaskOptions {
     pub(crate) fn new(name: impl Into<Arc<str>>) -> TaskOptions {
-        TaskOptions { name: name.into(), weight: None, unit: None, retry: None, timeout: None }
+        TaskOptions {
+            name: name.into(),
+            weight: None,
+            unit: None,
+            retry: None,
+            timeout: None,
+            environment: None,
+        }
     }
 
     /// Whether anything beside the name is set.
@@ -168,6 +178,23 @@ impl NewTask {
         self.options.timeout = Some(timeout);
         self
     }
+
+    /// What the task needs to run in; see [`TaskBuilder::environment`].
+    ///
+    /// ```
+    /// use milepost::{Environment, NewTask};
+    ///
+    /// let db = Environment::blocking("db", || Ok(String::from("a connection")));
+    /// let tasks = (0..1_000u64).map(move |n| {
+    ///     NewTask::blocking(n.to_string(), |cx| Ok(cx.environment::<String>()?.len()))
+    ///         .environment(&db)
+    /// });
+    /// # drop(tasks);
+    /// ```
+    pub fn environment<E>(mut self, environment: &Environment<E>) -> NewTask {
+        self.options.environment = Some(environment.recipe());
+        self
+    }
 }
 
 impl fmt::Debug for NewTask {
@@ -229,6 +256,26 @@ impl<'a> TaskBuilder<'a> {
     /// doesn't count.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// What the task needs to run in: it is set up before the task, or left by an earlier one; see [`Environment`]. The
+    /// task's code gets it from [`TaskContext::environment`]. The last one that is given counts.
+    ///
+    /// ```
+    /// use milepost::{Environment, Job, LocalScheduler};
+    ///
+    /// let db = Environment::blocking("db", || Ok(vec!["a", "b"]));
+    /// let job = Job::new("queries");
+    /// let rows = job.task("rows").environment(&db).add_blocking(|cx| {
+    ///     Ok(cx.environment::<Vec<&str>>()?.len())
+    /// })?;
+    /// job.submit(&LocalScheduler::new(1)?)?;
+    /// assert_eq!(*rows.output()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn environment<E>(mut self, environment: &Environment<E>) -> Self {
+        self.options.environment = Some(environment.recipe());
         self
     }
 

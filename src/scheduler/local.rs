@@ -11,7 +11,9 @@ use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use super::shutdown::Shutdown;
 use super::worker;
 use crate::job::core::JobCore;
-use crate::job::{BuildError, Scheduler, SubmitError, TaskQueue, TaskRun, WouldDeadlock};
+use crate::job::{
+    BuildError, Environments, Scheduler, SubmitError, TaskQueue, TaskRun, WouldDeadlock,
+};
 
 /// Runs the tasks of many jobs in this process, a limited number at a time, in the order of submission.
 ///
@@ -44,6 +46,7 @@ pub(super) struct Shared {
     /// How many workers were given up and are still kept by their tasks: perhaps on the runtime's own threads.
     stuck: AtomicUsize,
     state: Mutex<State>,
+    pub(super) environments: Environments,
     runtime: Place,
 }
 
@@ -83,6 +86,7 @@ impl LocalScheduler {
             spare: AtomicUsize::new(max_concurrency),
             stuck: AtomicUsize::new(0),
             state: Mutex::default(),
+            environments: Environments::new(),
             runtime,
         };
         Ok(LocalScheduler { shared: Arc::new(shared) })
@@ -93,7 +97,7 @@ impl LocalScheduler {
         self.shared.max_concurrency
     }
 
-    /// Takes no more jobs, and waits until those that were submitted have ended:
+    /// Takes no more jobs, and waits until those that were submitted have ended and their environments are torn down:
     /// `scheduler.shutdown().timeout(..).await`, or `.blocking()`. Takes effect when it is awaited or blocked on.
     pub fn shutdown(&self) -> Shutdown {
         Shutdown::new(self.clone())
@@ -146,6 +150,10 @@ impl Scheduler for LocalScheduler {
         self.shared.stuck.fetch_add(1, Ordering::AcqRel);
         self.shared.give_back();
         self.shared.grow();
+    }
+
+    fn environments(&self) -> Option<&Environments> {
+        Some(&self.shared.environments)
     }
 
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {

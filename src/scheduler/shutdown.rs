@@ -94,6 +94,7 @@ impl Shutdown {
             if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        self.scheduler.shared.environments.close().await;
         report
     }
 }

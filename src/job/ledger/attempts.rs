@@ -31,6 +31,8 @@ pub(crate) enum Finish {
         delay: Option<Duration>,
     },
     Panicked(String),
+    /// Its environment could not be set up.
+    Unprepared(Failure),
     /// Whoever ran it has gone.
     Lost,
     /// Whoever waited for it has gone.
@@ -64,9 +66,37 @@ impl Ledger {
         let work = entry.work.take()?;
         let attempt = entry.attempt;
         let slot = self.attach(id);
+        if work.environment().is_some() {
+            self.enter(at, id, TaskState::Assigned, None, false, effects);
+        } else {
+            self.run(at, id, effects);
+        }
+        Some(Started { task: id, attempt, slot, work })
+    }
+
+    fn run(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         self.enter(at, id, TaskState::Running, None, false, effects);
         self.arm_timeout(id);
-        Some(Started { task: id, attempt, slot, work })
+    }
+
+    /// Has an attempt run whose environment is there. If it is not to, because it was asked to stop or is over, returns
+    /// how it ends.
+    pub(crate) fn begin(
+        &mut self,
+        id: TaskId,
+        attempt: u32,
+        effects: &mut Effects,
+    ) -> Result<(), Finish> {
+        let entry = self.tasks.get(id).filter(|entry| entry.attempt == attempt);
+        let entry = entry.ok_or(Finish::Lost)?;
+        if entry.state == TaskState::Assigned {
+            let at = self.now();
+            self.run(at, id, effects);
+            return Ok(());
+        }
+        let cause = entry.extra.as_ref().and_then(|extra| extra.canceled.as_ref());
+        let failure = canceled_failure(cause.ok_or(Finish::Lost)?);
+        Err(Finish::Failed { failure, retry: false, delay: None })
     }
 
     /// Has an attempt that has begun to run ended when its time is up.
@@ -120,7 +150,8 @@ impl Ledger {
         effects: &mut Effects,
     ) -> bool {
         let present = |entry: &&mut super::table::TaskEntry| {
-            entry.attempt == attempt && entry.state.is_active()
+            let there = entry.state.is_active() || entry.state == TaskState::Assigned;
+            entry.attempt == attempt && there
         };
         let Some(entry) = self.tasks.get_mut(id).filter(present) else {
             effects.drop_work(work);
@@ -135,7 +166,7 @@ impl Ledger {
             Finish::Completed(output) => {
                 (End { output, ..End::new(TaskState::Completed) }, None, false)
             }
-            Finish::Failed { failure, .. } if canceling => {
+            Finish::Failed { failure, .. } | Finish::Unprepared(failure) if canceling => {
                 (End { cause, ..End::new(TaskState::Canceled).error(failure) }, None, false)
             }
             Finish::Failed { failure, retry, delay } => {
@@ -144,6 +175,9 @@ impl Ledger {
             Finish::Panicked(message) => {
                 let failure = Failure::new(FailureKind::Panicked, message);
                 (End::new(TaskState::Failed).error(failure), None, !canceling)
+            }
+            Finish::Unprepared(failure) => {
+                (End::new(TaskState::EnvironmentError).error(failure), None, false)
             }
             Finish::Lost => {
                 let message = "what ran the task has gone before it ended";
