@@ -206,6 +206,8 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 pub(super) type SettingUp = Pin<Box<dyn Future<Output = Result<Value, TaskError>> + Send>>;
 
+type TearDown = Arc<dyn Fn(&Value) + Send + Sync>;
+
 #[derive(Clone)]
 pub(super) enum SetUp {
     Blocking(Arc<dyn Fn() -> Result<Value, TaskError> + Send + Sync>),
@@ -225,7 +227,7 @@ pub(crate) struct Recipe {
     pub(super) id: Arc<str>,
     pub(super) kind: ValueType,
     pub(super) set_up: SetUp,
-    pub(super) tear_down: Option<Arc<dyn Fn(&Value) + Send + Sync>>,
+    pub(super) tear_down: Option<TearDown>,
     pub(super) max_tasks: u64,
     pub(super) idle: Duration,
 }

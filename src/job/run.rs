@@ -240,7 +240,7 @@ impl TaskRun {
         Some(TaskRun::new(self.attempt.core.clone(), started))
     }
 
-    /// Whether the task blocks the thread that runs it.
+    /// Whether the task, or the setup of its [`Environment`](crate::Environment), blocks the thread that runs it.
     pub fn is_blocking(&self) -> bool {
         self.attempt.place == Place::BlockingTask
     }
