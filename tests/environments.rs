@@ -254,10 +254,9 @@ fn without_a_store_each_task_has_its_own() {
 
 #[test]
 fn async_tasks_may_have_blocking_setups_and_the_other_way_round() {
-    for (environment, _log) in [blocking(), future()] {
+    for ((environment, _log), is_blocking) in [(blocking(), true), (future(), false)] {
         let keeps = KeepsByHand::default();
         let job = Job::new("job");
-        let is_blocking = environment_is_blocking(&environment);
         job.task("async")
             .environment(&environment)
             .add(async |cx| {
@@ -275,14 +274,6 @@ fn async_tasks_may_have_blocking_setups_and_the_other_way_round() {
         assert!(!run.run_blocking());
         assert_eq!(job.state(), JobState::Completed);
     }
-}
-
-fn environment_is_blocking(environment: &Environment<Instance>) -> bool {
-    let job = Job::new("probe");
-    job.task("probe").environment(environment).add(async |_cx| Ok(())).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    hand.next().unwrap().is_blocking()
 }
 
 #[test]
@@ -502,7 +493,7 @@ fn the_timeout_counts_from_running_only() {
     let log = Arc::new(Log::default());
     let (slow, there) = (clock.clone(), log.clone());
     let environment = Environment::blocking("db", move || {
-        slow.advance(Duration::from_secs(3_600));
+        slow.advance(ms(999));
         Ok(Instance::new(&there))
     })
     .teardown(log_teardown);
@@ -750,6 +741,43 @@ fn shutdown_waits_for_teardown() {
         let report = futures::executor::block_on(shutdown);
         assert_eq!(report.finished, [job.id()]);
         assert_eq!(log.get(), counts(1, 1));
+    });
+}
+
+/// Takes tasks by hand, with the environments of another scheduler.
+#[cfg(feature = "local")]
+#[derive(Clone)]
+struct Borrows(ByHand, LocalScheduler);
+
+#[cfg(feature = "local")]
+impl Scheduler for Borrows {
+    fn ready(&self, queue: TaskQueue) {
+        self.0.ready(queue);
+    }
+
+    fn environments(&self) -> Option<&Environments> {
+        self.1.environments()
+    }
+}
+
+#[cfg(feature = "local")]
+#[test]
+fn after_shutdown_nothing_is_kept() {
+    within(|| {
+        let (environment, log) = blocking();
+        let borrows = Borrows(ByHand::default(), LocalScheduler::new(1).unwrap());
+        let job = Job::new("job");
+        let tasks = [add(&job, &environment), add(&job, &environment), add(&job, &environment)];
+        job.submit(&borrows).unwrap();
+        assert!(borrows.0.run_one());
+        assert_eq!(log.get(), counts(1, 0));
+        borrows.1.shutdown().blocking();
+        assert_eq!(log.get(), counts(1, 1));
+        assert!(borrows.0.run_one());
+        log.wait_for(counts(2, 2));
+        assert!(borrows.0.run_one());
+        log.wait_for(counts(3, 3));
+        assert_eq!(tasks.map(|task| *task.output().unwrap()), [1, 2, 3]);
     });
 }
 

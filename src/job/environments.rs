@@ -388,3 +388,31 @@ impl Drop for Counted {
         wakes.wake(&Clock::system());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ManualClock;
+    use crate::job::Environment;
+
+    #[test]
+    fn a_timer_is_armed_only_while_an_instance_is_idle() {
+        let clock = ManualClock::new();
+        let environments = Environments::new();
+        let store = environments.store();
+        let recipe = Environment::blocking("id", || Ok(())).recipe();
+        // Timers know the store, and nothing else does.
+        let timers = || Arc::weak_count(&store);
+        for _ in 0..3 {
+            let mut lease = Lease::new(Some(store.clone()), recipe.clone()).expect("one type");
+            assert_eq!(timers(), 0);
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            assert!(lease.poll_set_up(&mut cx).is_ready());
+            lease.give_back(&clock.clock());
+            assert_eq!(timers(), 1);
+        }
+        environments.close();
+        assert_eq!(timers(), 0);
+        assert!(store.state.lock().kinds.is_empty());
+    }
+}
