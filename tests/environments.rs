@@ -336,6 +336,24 @@ fn an_instance_is_torn_down_after_its_idle_time() {
 }
 
 #[test]
+fn teardown_never_keeps_the_ticker() {
+    let (environment, log) = blocking();
+    let thread = Arc::new(Mutex::new(String::new()));
+    let there = thread.clone();
+    let environment = environment.idle(Duration::ZERO).teardown(move |instance| {
+        *there.lock() = std::thread::current().name().unwrap_or_default().to_owned();
+        log_teardown(instance);
+    });
+    let job = Job::new("job");
+    let task = add(&job, &environment);
+    let keeps = Keeps::default();
+    job.submit(&keeps).unwrap();
+    assert_eq!(*task.output().unwrap(), 1);
+    log.wait_for(counts(1, 1));
+    assert_eq!(*thread.lock(), "milepost-worker");
+}
+
+#[test]
 fn an_instance_in_use_is_not_idle() {
     let (environment, log) = blocking();
     let keeps = Keeps::default();
