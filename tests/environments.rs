@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use common::{ByHand, Inline, ms, within};
+#[cfg(feature = "local")]
+use common::within;
+use common::{ByHand, Inline, ms};
 #[cfg(feature = "local")]
 use milepost::LocalScheduler;
 use milepost::{
@@ -44,7 +46,7 @@ impl Log {
         *self.0.lock()
     }
 
-    /// Waits until as many were torn down and dropped as were set up, and how many those are.
+    /// Waits until the counts are as `wanted`.
     fn wait_for(&self, wanted: Counts) {
         let mut counts = self.0.lock();
         while *counts != wanted {
