@@ -60,11 +60,11 @@ mod scheduler;
 pub use base::{Clock, ManualClock};
 pub use bus::{EventStream, StreamEvent, StreamTimeout};
 pub use job::{
-    AddError, BuildError, CancelOnDrop, Child, ChildError, ControlError, Controlled, History, Job,
-    JobBuilder, JobFailed, JobSummary, NewTask, NoSuchTask, OpenJob, Outputs, PublishError, Rest,
-    Retry, RunError, Scheduler, SubmitError, Subscription, Task, TaskBuilder, TaskContext,
-    TaskError, TaskHandle, TaskOutput, TaskQueue, TaskReporter, TaskRun, Tick, TransitionError,
-    Wait, WaitEnd, WouldDeadlock,
+    AddError, BuildError, CancelOnDrop, Child, ChildError, ControlError, Controlled, Environment,
+    Environments, History, Job, JobBuilder, JobFailed, JobSummary, NewTask, NoEnvironment,
+    NoSuchTask, OpenJob, Outputs, PublishError, Rest, Retry, RunError, Scheduler, SubmitError,
+    Subscription, Task, TaskBuilder, TaskContext, TaskError, TaskHandle, TaskOutput, TaskQueue,
+    TaskReporter, TaskRun, Tick, TransitionError, Wait, WaitEnd, WouldDeadlock,
 };
 pub use meter::{Progress, Track, TrackRead, TrackWrite};
 pub use model::{

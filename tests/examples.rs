@@ -57,6 +57,21 @@ fn cancel_ends_what_would_run_for_ever() {
 }
 
 #[test]
+#[cfg(feature = "local")]
+fn environment_sets_up_what_it_tears_down() {
+    assert_lines(
+        "environment",
+        &[
+            "below 100000: 9592 primes",
+            "below 900000: 71274 primes",
+            "on the GPU: environment_error: no such device",
+            "no more than 2 sieves: true",
+            "sieves left: 0",
+        ],
+    );
+}
+
+#[test]
 fn rayon_runs_all_tasks() {
     assert_lines(
         "rayon",

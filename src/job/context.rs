@@ -1,5 +1,6 @@
 //! [`TaskContext`]: what a running task sees of its job.
 
+use std::any::{Any, type_name};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::ops::Deref;
@@ -10,6 +11,7 @@ use std::task::Poll;
 use serde::Serialize;
 
 use super::core::JobCore;
+use super::environment::{NoEnvironment, Value};
 use crate::meter::Progress;
 use crate::model::{Canceled, Cause, JobId, TaskId};
 
@@ -24,6 +26,7 @@ pub struct TaskContext {
     pub(super) core: Arc<JobCore>,
     pub(super) task: TaskId,
     pub(super) attempt: u32,
+    pub(super) environment: Option<Value>,
 }
 
 impl TaskContext {
@@ -78,6 +81,31 @@ impl TaskContext {
             future.as_mut().poll(cx).map(Ok)
         })
         .await
+    }
+
+    /// The environment that the task was added with (see
+    /// [`TaskBuilder::environment`](crate::TaskBuilder::environment)). No other task has it at the same time, if what is
+    /// given here isn't kept for longer than the attempt.
+    ///
+    /// ```
+    /// use milepost::{Environment, Job, LocalScheduler};
+    ///
+    /// let primes = Environment::blocking("primes", || Ok(vec![2u32, 3, 5]));
+    /// let job = Job::new("lookups");
+    /// let last = job.task("last").environment(&primes).add_blocking(|cx| {
+    ///     Ok(cx.environment::<Vec<u32>>()?.last().copied())
+    /// })?;
+    /// job.submit(&LocalScheduler::new(1)?)?;
+    /// assert_eq!(*last.output()?, Some(5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The task was added without an environment, or with one of another type.
+    pub fn environment<T: Any + Send + Sync>(&self) -> Result<Arc<T>, NoEnvironment> {
+        let value = self.environment.clone().and_then(|value| value.downcast().ok());
+        let has_other = self.environment.is_some();
+        value.ok_or(NoEnvironment { wanted: type_name::<T>(), has_other })
     }
 
     /// Publishes the task's output as JSON, for logs and pages: it becomes part of

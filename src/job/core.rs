@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::History;
 use super::callbacks::Callbacks;
 use super::effects::Effects;
+use super::environment::InEnvironment;
 use super::error::{AddError, NoSuchTask};
 use super::feed::Feeds;
 use super::ledger::{Adder, Head, Ledger, Options, Runner};
@@ -113,7 +114,10 @@ impl JobCore {
     }
 
     pub(super) fn add(self: &Arc<Self>, task: NewTask, adder: Adder) -> Result<TaskId, AddError> {
-        let NewTask { options, work } = task;
+        let NewTask { mut options, mut work } = task;
+        if let Some(recipe) = options.environment.take() {
+            work = Box::new(InEnvironment { recipe, work });
+        }
         let runner = Runner::of(&*work);
         let added =
             self.update(|ledger, effects| ledger.add(options, Some(work), runner, adder, effects));

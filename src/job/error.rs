@@ -60,6 +60,11 @@ pub enum AddError {
         /// The task's name.
         task: Arc<str>,
     },
+    /// An environment for a task whose code runs elsewhere.
+    EnvironmentElsewhere {
+        /// The task's name.
+        task: Arc<str>,
+    },
     /// The job has as many tasks as there are ids: 4,294,967,295.
     TooManyTasks,
 }
@@ -80,6 +85,11 @@ impl fmt::Display for AddError {
             AddError::InvalidWeight { task } => {
                 write!(f, "task {task:?} has a weight that is negative or no number")
             }
+            AddError::EnvironmentElsewhere { task } => write!(
+                f,
+                "task {task:?} has an environment but is run by whoever has its reporter, who sets up what it needs: \
+                 add its code to the job, or add it without the environment"
+            ),
             AddError::TooManyTasks => f.write_str("a job can have 4294967295 tasks at most"),
         }
     }

@@ -17,6 +17,8 @@ mod control;
 pub(crate) mod core;
 mod current;
 mod effects;
+mod environment;
+mod environments;
 mod error;
 mod feed;
 mod guard;
@@ -25,6 +27,7 @@ mod ledger;
 mod open;
 mod outputs;
 mod parked;
+mod prepare;
 mod reporter;
 mod resting;
 mod retry;
@@ -42,6 +45,8 @@ pub use callbacks::Subscription;
 pub use child::{Child, ChildError};
 pub use context::{PublishError, TaskContext};
 pub use control::Controlled;
+pub use environment::{Environment, NoEnvironment};
+pub use environments::Environments;
 pub use error::{
     AddError, BuildError, ControlError, NoSuchTask, SubmitError, TransitionError, WouldDeadlock,
 };

@@ -5,10 +5,11 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::core::JobCore;
 use super::current::{Inside, Place};
+use super::environments::Lease;
 use super::error::AddError;
 use super::ledger::{Finish, Head, Started as StartedAttempt};
 use super::work::{Started, TaskFuture, TaskResult, Work};
@@ -19,10 +20,10 @@ use crate::model::{TaskFailed, TaskId};
 
 /// An attempt that runs here, whatever its code is.
 pub(super) struct Attempt {
-    core: Arc<JobCore>,
-    task: TaskId,
-    attempt: u32,
-    slot: SlotRef,
+    pub(super) core: Arc<JobCore>,
+    pub(super) task: TaskId,
+    pub(super) attempt: u32,
+    pub(super) slot: SlotRef,
     span: tracing::Span,
     place: Place,
     dropped: Then,
@@ -85,6 +86,7 @@ impl Attempt {
             core: self.core.clone(),
             task: self.task,
             attempt: self.attempt,
+            environment: None,
         }
     }
 
@@ -152,6 +154,9 @@ impl Attempt {
                 tracing::debug!(error = &*failure.message, "the task failed");
             }
             Finish::Panicked(message) => tracing::warn!(message, "the task panicked"),
+            Finish::Unprepared(failure) => {
+                tracing::warn!(error = &*failure.message, "the task's environment was not set up");
+            }
             _ => {}
         }
         let (task, attempt) = (self.task, self.attempt);
@@ -200,8 +205,10 @@ impl Drop for Attempt {
 /// [lost a worker](crate::Scheduler::worker_lost), and this one is one too many. Dropping it interrupts the task.
 #[must_use = "a task that was started must be run"]
 pub struct TaskRun {
-    attempt: Attempt,
-    work: Option<Box<dyn Work>>,
+    pub(super) attempt: Attempt,
+    pub(super) work: Option<Box<dyn Work>>,
+    /// The environment, if it needs one, from the first poll on.
+    pub(super) lease: Option<Box<Lease>>,
     future: Option<TaskFuture>,
     begun: bool,
     /// The tasks among which this one was.
@@ -218,6 +225,7 @@ impl TaskRun {
         TaskRun {
             attempt: Attempt::new(core, (task, attempt), slot, place, Then::Lost),
             work: Some(work),
+            lease: None,
             future: None,
             begun: false,
             head,
@@ -239,7 +247,7 @@ impl TaskRun {
         Some(TaskRun::new(self.attempt.core.clone(), self.head.clone(), started))
     }
 
-    /// Whether the task blocks the thread that runs it.
+    /// Whether the task, or the setup of its [`Environment`](crate::Environment), blocks the thread that runs it.
     pub fn is_blocking(&self) -> bool {
         self.attempt.place == Place::BlockingTask
     }
@@ -266,8 +274,17 @@ impl Future for TaskRun {
     type Output = bool;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        let TaskRun { attempt, work, future, begun, head, starts_next, next } = self.get_mut();
-        let mut context = (!std::mem::replace(begun, true)).then(|| attempt.context());
+        let run = self.get_mut();
+        if !run.begun
+            && let Err(finish) = ready!(run.prepare(cx))
+        {
+            return Poll::Ready(run.end(finish));
+        }
+        let TaskRun { attempt, work, lease, future, begun, .. } = run;
+        let mut context = (!std::mem::replace(begun, true)).then(|| TaskContext {
+            environment: lease.as_ref().and_then(|lease| lease.value().cloned()),
+            ..attempt.context()
+        });
         let step = |cx: &mut Context<'_>| {
             if let (Some(context), Some(work)) = (context.take(), &mut *work) {
                 match work.start(context) {
@@ -280,19 +297,28 @@ impl Future for TaskRun {
                 None => Poll::Pending,
             }
         };
-        let Poll::Ready(finish) = attempt.poll(cx, step) else { return Poll::Pending };
+        let finish = ready!(attempt.poll(cx, step));
+        Poll::Ready(run.end(finish))
+    }
+}
+
+impl TaskRun {
+    /// Takes the end of the attempt down. Returns whether it had been given up.
+    fn end(&mut self, finish: Finish) -> bool {
         // Whoever sees the task's end may count on what its future held being gone.
-        if let Some(future) = future.take() {
+        if let Some(future) = self.future.take() {
             drop_contained("the drop of a task's future", future);
         }
+        // So may the next task, which may start in the moment in which this one ends.
+        self.leave_environment(&finish);
         // Code that can't run again goes now, so that it is not in the way of the next task.
-        if let Some(work) = work.take_if(|work| !work.is_repeatable()) {
+        if let Some(work) = self.work.take_if(|work| !work.is_repeatable()) {
             drop_contained("the drop of a task's closure", work);
         }
-        debug_assert!(next.is_none(), "a task ends once");
-        let wanted = starts_next.as_ref().map(|still_first| (&*head, still_first));
-        *next = attempt.finish_and(finish, work.take(), wanted);
-        Poll::Ready(attempt.slot.is_abandoned())
+        debug_assert!(self.next.is_none(), "a task ends once");
+        let wanted = self.starts_next.as_ref().map(|still_first| (&self.head, still_first));
+        self.next = self.attempt.finish_and(finish, self.work.take(), wanted);
+        self.attempt.slot.is_abandoned()
     }
 }
 
@@ -301,6 +327,7 @@ impl Drop for TaskRun {
         if let Some(future) = self.future.take() {
             drop_contained("the drop of a task's future", future);
         }
+        drop(self.lease.take());
         self.attempt.finish(Finish::Lost, self.work.take());
         // Interrupted as well, if nobody has taken it.
         drop(self.take_next());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::core::JobCore;
+use super::environments::Environments;
 use super::error::{SubmitError, WouldDeadlock};
 use super::ledger::Head;
 use super::run::TaskRun;
@@ -62,6 +63,12 @@ pub trait Scheduler: Send + Sync + 'static {
         Box::new(NoRest)
     }
 
+    /// Where instances of [`Environment`](crate::Environment)s are kept from one task to the next. Without it, each task
+    /// sets up and tears down its own.
+    fn environments(&self) -> Option<&Environments> {
+        None
+    }
+
     /// Runs `wait`, which blocks this thread until a job of this scheduler has ended.
     ///
     /// # Errors
@@ -87,6 +94,10 @@ impl<S: Scheduler + ?Sized> Scheduler for Arc<S> {
 
     fn rest(&self, resources: &Resources) -> Box<dyn Rest> {
         (**self).rest(resources)
+    }
+
+    fn environments(&self) -> Option<&Environments> {
+        (**self).environments()
     }
 
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {

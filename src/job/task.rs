@@ -6,9 +6,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::environment::Recipe;
 use super::ledger::Adder;
 use super::work::{BlockingOnce, BlockingWith, Implemented, Once, With, Work};
-use super::{AddError, Job, Retry, TaskContext, TaskError, TaskHandle, TaskReporter};
+use super::{AddError, Environment, Job, Retry, TaskContext, TaskError, TaskHandle, TaskReporter};
 use crate::model::{Properties, Property, Resources};
 
 /// A type whose values are tasks, for those who prefer it to closures. It may run more than once.
@@ -60,6 +61,8 @@ pub(crate) struct TaskOptions {
     pub(crate) priority: Option<i32>,
     pub(crate) resources: Option<Arc<Resources>>,
     pub(crate) properties: Properties,
+    /// Goes to the task's code as it is added.
+    pub(crate) environment: Option<Arc<Recipe>>,
 }
 
 impl TaskOptions {
@@ -73,6 +76,7 @@ impl TaskOptions {
             priority: None,
             resources: None,
             properties: Properties::default(),
+            environment: None,
         }
     }
 
@@ -175,6 +179,23 @@ impl NewTask {
     /// ```
     pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> NewTask {
         self.options.properties.set(name.into(), value.into());
+        self
+    }
+
+    /// What the task needs to run in; see [`TaskBuilder::environment`].
+    ///
+    /// ```
+    /// use milepost::{Environment, NewTask};
+    ///
+    /// let db = Environment::blocking("db", || Ok(String::from("a connection")));
+    /// let tasks = (0..1_000u64).map(move |n| {
+    ///     NewTask::blocking(n.to_string(), |cx| Ok(cx.environment::<String>()?.len()))
+    ///         .environment(&db)
+    /// });
+    /// # drop(tasks);
+    /// ```
+    pub fn environment<E>(mut self, environment: &Environment<E>) -> NewTask {
+        self.options.environment = Some(environment.recipe());
         self
     }
 }
@@ -284,6 +305,26 @@ impl<'a> TaskBuilder<'a> {
     /// ```
     pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> Self {
         self.options.properties.set(name.into(), value.into());
+        self
+    }
+
+    /// What the task needs to run in: it is set up before the task, or left by an earlier one; see [`Environment`]. The
+    /// task's code gets it from [`TaskContext::environment`]. The last one that is given counts.
+    ///
+    /// ```
+    /// use milepost::{Environment, Job, LocalScheduler};
+    ///
+    /// let db = Environment::blocking("db", || Ok(vec!["a", "b"]));
+    /// let job = Job::new("queries");
+    /// let rows = job.task("rows").environment(&db).add_blocking(|cx| {
+    ///     Ok(cx.environment::<Vec<&str>>()?.len())
+    /// })?;
+    /// job.submit(&LocalScheduler::new(1)?)?;
+    /// assert_eq!(*rows.output()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn environment<E>(mut self, environment: &Environment<E>) -> Self {
+        self.options.environment = Some(environment.recipe());
         self
     }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::environment::Recipe;
 use super::{Task, TaskContext, TaskError};
 use crate::model::Output;
 
@@ -18,6 +19,11 @@ pub(crate) trait Work: Send {
     fn is_repeatable(&self) -> bool;
     fn start(&mut self, cx: TaskContext) -> Started;
     fn is_blocking(&self) -> bool;
+
+    /// What it needs to run in.
+    fn environment(&self) -> Option<&Arc<Recipe>> {
+        None
+    }
 }
 
 /// An attempt that was begun.

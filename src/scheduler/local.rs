@@ -10,7 +10,9 @@ use super::places::Places;
 use super::shutdown::Shutdown;
 use super::worker;
 use crate::job::core::JobCore;
-use crate::job::{BuildError, Rest, Scheduler, SubmitError, TaskQueue, WouldDeadlock};
+use crate::job::{
+    BuildError, Environments, Rest, Scheduler, SubmitError, TaskQueue, WouldDeadlock,
+};
 use crate::model::Resources;
 
 /// Runs the tasks of many jobs in this process, a limited number at a time: those of a higher
@@ -42,6 +44,7 @@ pub(super) struct Shared {
     max_concurrency: usize,
     pub(super) places: Arc<Places>,
     jobs: Mutex<Jobs>,
+    pub(super) environments: Environments,
     runtime: Place,
 }
 
@@ -109,7 +112,8 @@ impl LocalSchedulerBuilder {
             Err(_) => Place::Own(Some(own_runtime(max_concurrency)?)),
         };
         let places = Arc::new(Places::new(max_concurrency, resources, waits));
-        let shared = Shared { max_concurrency, places, jobs: Mutex::default(), runtime };
+        let (jobs, environments) = (Mutex::default(), Environments::new());
+        let shared = Shared { max_concurrency, places, jobs, environments, runtime };
         Ok(LocalScheduler { shared: Arc::new(shared) })
     }
 }
@@ -160,7 +164,7 @@ impl LocalScheduler {
         self.shared.grow();
     }
 
-    /// Takes no more jobs, and waits until those that were submitted have ended:
+    /// Takes no more jobs, and waits until those that were submitted have ended and their environments are torn down:
     /// `scheduler.shutdown().timeout(..).await`, or `.blocking()`. Takes effect when it is awaited or blocked on.
     pub fn shutdown(&self) -> Shutdown {
         Shutdown::new(self.clone())
@@ -213,6 +217,10 @@ impl Scheduler for LocalScheduler {
         let rest = self.shared.places.rest(resources);
         self.shared.grow();
         Box::new(rest)
+    }
+
+    fn environments(&self) -> Option<&Environments> {
+        Some(&self.shared.environments)
     }
 
     fn block(&self, wait: &mut dyn FnMut()) -> Result<(), WouldDeadlock> {

@@ -50,7 +50,7 @@ impl Shutdown {
     }
 
     /// Cancels jobs that have not ended after `timeout` and waits for their end, which takes their grace periods at most.
-    /// Without it, jobs may take as long as they need.
+    /// Without it, jobs may take as long as they need. The teardown of environments isn't limited by it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -94,6 +94,7 @@ impl Shutdown {
             if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        self.scheduler.shared.environments.close().await;
         report
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Finish {
         delay: Option<Duration>,
     },
     Panicked(String),
+    /// Its environment could not be set up.
+    Unprepared(Failure),
     /// Whoever ran it has gone.
     Lost,
     /// Whoever waited for it has gone.
@@ -83,9 +85,39 @@ impl Ledger {
         let work = entry.work.take()?;
         let attempt = entry.attempt;
         let slot = self.attach(id);
+        if work.environment().is_some() {
+            self.enter(at, id, TaskState::Assigned, None, false, effects);
+        } else {
+            self.run(at, id, effects);
+        }
+        Some(Started { task: id, attempt, slot, work })
+    }
+
+    fn run(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         self.enter(at, id, TaskState::Running, None, false, effects);
         self.arm_timeout(id);
-        Some(Started { task: id, attempt, slot, work })
+    }
+
+    /// Has an attempt run whose environment is there. If it is not to, because it was asked to stop or is over, returns
+    /// how it ends.
+    pub(crate) fn begin(
+        &mut self,
+        id: TaskId,
+        attempt: u32,
+        effects: &mut Effects,
+    ) -> Result<(), Finish> {
+        let entry = self.tasks.get(id).filter(|entry| entry.attempt == attempt);
+        let entry = entry.ok_or(Finish::Lost)?;
+        let extra = entry.extra.as_ref();
+        let vacating = extra.and_then(|extra| Some(&extra.vacating.as_ref()?.cause));
+        if entry.state == TaskState::Assigned && vacating.is_none() {
+            let at = self.now();
+            self.run(at, id, effects);
+            return Ok(());
+        }
+        let cause = extra.and_then(|extra| extra.canceled.as_ref()).or(vacating);
+        let failure = canceled_failure(cause.ok_or(Finish::Lost)?);
+        Err(Finish::Failed { failure, retry: false, delay: None })
     }
 
     /// Has an attempt that has begun to run, or goes on, ended when its time is up.
@@ -150,7 +182,10 @@ impl Ledger {
         work: Option<Box<dyn Work>>,
         effects: &mut Effects,
     ) -> bool {
-        let present = |entry: &&mut TaskEntry| entry.attempt == attempt && entry.state.is_active();
+        let present = |entry: &&mut TaskEntry| {
+            let there = entry.state.is_active() || entry.state == TaskState::Assigned;
+            entry.attempt == attempt && there
+        };
         let Some(entry) = self.tasks.get_mut(id).filter(present) else {
             effects.drop_later(finish);
             self.return_work(id, work, effects);
@@ -164,7 +199,7 @@ impl Ledger {
         let counts = repeatable && vacating.is_none();
         let (end, again) = match finish {
             Finish::Completed(output) => (End { output, ..End::new(TaskState::Completed) }, None),
-            Finish::Failed { failure, .. } if canceling => {
+            Finish::Failed { failure, .. } | Finish::Unprepared(failure) if canceling => {
                 (End { cause, ..End::new(TaskState::Canceled).error(failure) }, None)
             }
             Finish::Failed { failure, retry, delay } => {
@@ -175,6 +210,9 @@ impl Ledger {
                 let failure = Failure::new(FailureKind::Panicked, message);
                 let again = if counts { self.after_failure(id, None) } else { None };
                 (End::new(TaskState::Failed).error(failure), again)
+            }
+            Finish::Unprepared(failure) => {
+                (End::new(TaskState::EnvironmentError).error(failure), None)
             }
             Finish::Lost => {
                 let message = "what ran the task has gone before it ended";

@@ -73,8 +73,14 @@ impl Ledger {
         effects: &mut Effects,
     ) -> bool {
         let Some(entry) = self.tasks.get_mut(id) else { return false };
+        let has_begun = match entry.state {
+            TaskState::Running | TaskState::Suspended => true,
+            // Its environment is being set up.
+            TaskState::Assigned => entry.runner.is_scheduler(),
+            _ => false,
+        };
         match entry.state {
-            TaskState::Running | TaskState::Suspended => {
+            _ if has_begun => {
                 entry.extra().canceled = Some(cause.clone());
                 entry.extra().vacating = None;
                 let slot = entry.slot.and_then(|slot| self.board.meter.get(slot));

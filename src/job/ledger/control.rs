@@ -86,7 +86,7 @@ impl Ledger {
         let (mut asked, mut refused) = (0, Vec::new());
         for id in self.tasks.ids() {
             // Tasks that wait won't start before the job is resumed.
-            let waits = |entry: &TaskEntry| !entry.state.is_active();
+            let waits = |entry: &TaskEntry| entry.slot.is_none();
             if verb == Verb::Suspend && self.tasks.get(id).is_some_and(waits) {
                 continue;
             }

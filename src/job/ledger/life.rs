@@ -54,6 +54,8 @@ impl Ledger {
             Some(AddError::NotRestartable { task: options.name.clone() })
         } else if options.weight.is_some_and(|weight| !(0.0..f64::INFINITY).contains(&weight)) {
             Some(AddError::InvalidWeight { task: options.name.clone() })
+        } else if options.environment.is_some() {
+            Some(AddError::EnvironmentElsewhere { task: options.name.clone() })
         } else {
             None
         };
