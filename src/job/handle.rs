@@ -12,9 +12,9 @@ use super::core::JobCore;
 use super::current::Place;
 use super::error::{AddError, NoSuchTask, SubmitError};
 use super::ledger::{Adder, Finish, Report, Runner};
+use super::options::TaskOptions;
 use super::run::{Attempt, RunError, Then};
 use super::scheduler::{Scheduler, TaskQueue};
-use super::task::TaskOptions;
 use super::{
     CancelOnDrop, JobBuilder, Task, TaskBuilder, TaskContext, TaskError, TaskHandle, TaskReporter,
     Wait,

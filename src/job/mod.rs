@@ -25,6 +25,7 @@ mod guard;
 mod handle;
 mod ledger;
 mod open;
+mod options;
 mod outputs;
 mod parked;
 mod prepare;

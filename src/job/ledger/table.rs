@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::control::Vacating;
 use super::rest::Waits;
 use crate::base::Timer;
-use crate::job::task::TaskOptions;
+use crate::job::options::TaskOptions;
 use crate::job::work::Work;
 use crate::meter::{Reading, SlotId};
 use crate::model::{Cause, Failure, Output, Properties, TaskId, TaskState};
