@@ -20,7 +20,7 @@ set_progress_nobody       nothing            100000  25
 advance                   nothing            100000  12
 is_canceled               nothing            100000  15
 read_event                -                  100000  109
-run_task                  -                   10000  3980
+run_task                  -                   10000  4500
 '
 # The fewest calls, which are in both counts and so in no difference: they warm up.
 base=1000

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
-use smallvec::SmallVec;
 
 use super::History;
 use super::callbacks::Callbacks;
@@ -115,7 +114,8 @@ impl JobCore {
 
     pub(super) fn add(self: &Arc<Self>, task: NewTask, adder: Adder) -> Result<TaskId, AddError> {
         let NewTask { mut options, mut work } = task;
-        if let Some(recipe) = options.environment.take() {
+        let settings = options.settings.as_mut();
+        if let Some(recipe) = settings.and_then(|settings| settings.environment.take()) {
             work = Box::new(InEnvironment { recipe, work });
         }
         let runner = Runner::of(&*work);
@@ -145,7 +145,7 @@ impl JobCore {
     pub(super) fn tell_scheduler(
         self: &Arc<Self>,
         released: Option<Arc<dyn Scheduler>>,
-        mut ready: SmallVec<[Head; 1]>,
+        mut ready: Vec<Head>,
         abandoned: usize,
     ) {
         let Some(scheduler) = released.or_else(|| self.scheduler()) else { return };

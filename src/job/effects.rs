@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use super::core::JobCore;
 use super::ledger::Head;
@@ -21,7 +20,7 @@ pub(crate) struct Effects {
     /// The job has ended and needs its scheduler no longer.
     pub(crate) scheduler: Option<Arc<dyn Scheduler>>,
     /// What the scheduler is to be told of tasks that are ready.
-    pub(crate) ready: SmallVec<[Head; 1]>,
+    pub(crate) ready: Vec<Head>,
     /// How many workers the scheduler has lost to code that doesn't yield.
     pub(crate) abandoned: usize,
     /// A task has ended: lazily fed ones may follow.

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::environment::Recipe;
-use super::{Environment, NewTask, Retry, TaskBuilder};
+use super::ledger::Runner;
+use super::{AddError, Environment, NewTask, Retry, TaskBuilder};
 use crate::model::{Properties, Property, Resources};
 
-/// What is known of a task beside its code.
+/// What is known of a task beside its code. Most tasks have a name and nothing else, and are passed on often.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskOptions {
     pub(crate) name: Arc<str>,
+    pub(crate) settings: Option<Box<TaskSettings>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TaskSettings {
     pub(crate) weight: Option<f64>,
     pub(crate) unit: Option<Arc<str>>,
     pub(crate) retry: Option<Retry>,
@@ -25,28 +31,27 @@ pub(crate) struct TaskOptions {
 
 impl TaskOptions {
     pub(crate) fn new(name: impl Into<Arc<str>>) -> TaskOptions {
-        TaskOptions {
-            name: name.into(),
-            weight: None,
-            unit: None,
-            retry: None,
-            timeout: None,
-            priority: None,
-            resources: None,
-            properties: Properties::default(),
-            environment: None,
-        }
+        TaskOptions { name: name.into(), settings: None }
     }
 
-    /// Whether anything beside the name is set.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.weight.is_none()
-            && self.unit.is_none()
-            && self.retry.is_none()
-            && self.timeout.is_none()
-            && self.priority.is_none()
-            && self.resources.is_none()
-            && self.properties.is_empty()
+    fn settings(&mut self) -> &mut TaskSettings {
+        self.settings.get_or_insert_default()
+    }
+
+    /// What of it doesn't fit a task that `runner` runs.
+    pub(crate) fn misfit(&self, runner: Runner) -> Option<AddError> {
+        let TaskSettings { retry, weight, environment, .. } = self.settings.as_deref()?;
+        let task = self.name.clone();
+        if retry.is_some() && runner != Runner::Repeatedly {
+            Some(AddError::NotRestartable { task })
+        } else if weight.is_some_and(|weight| !(0.0..f64::INFINITY).contains(&weight)) {
+            Some(AddError::InvalidWeight { task })
+        } else if environment.is_some() {
+            // It would have gone to the task's code, if it had some.
+            Some(AddError::EnvironmentElsewhere { task })
+        } else {
+            None
+        }
     }
 }
 
@@ -72,20 +77,20 @@ macro_rules! setters {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             pub fn weight(mut self, weight: f64) -> Self {
-                self.options.weight = Some(weight);
+                self.options.settings().weight = Some(weight);
                 self
             }
 
             /// What the task counts, such as `"bytes"`.
             pub fn unit(mut self, unit: impl Into<Arc<str>>) -> Self {
-                self.options.unit = Some(unit.into());
+                self.options.settings().unit = Some(unit.into());
                 self
             }
 
             /// How often the task is tried. Only for what can run again: a [`Task`](crate::Task), and
             /// closures with their input apart; adding another one with it is an error. See [`Retry`].
             pub fn retry(mut self, retry: Retry) -> Self {
-                self.options.retry = Some(retry);
+                self.options.settings().retry = Some(retry);
                 self
             }
 
@@ -107,7 +112,7 @@ macro_rules! setters {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             pub fn timeout(mut self, timeout: Duration) -> Self {
-                self.options.timeout = Some(timeout);
+                self.options.settings().timeout = Some(timeout);
                 self
             }
 
@@ -124,14 +129,14 @@ macro_rules! setters {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             pub fn priority(mut self, priority: i32) -> Self {
-                self.options.priority = Some(priority);
+                self.options.settings().priority = Some(priority);
                 self
             }
 
             /// What the task requires of the scheduler beside a worker: nothing unless set. It waits until that is free, and those
             /// behind it that require something wait with it; tasks that require nothing don't. See [`Resources`].
             pub fn requires(mut self, resources: Resources) -> Self {
-                self.options.resources = Some(Arc::new(resources));
+                self.options.settings().resources = Some(Arc::new(resources));
                 self
             }
 
@@ -157,7 +162,7 @@ macro_rules! setters {
                 name: impl Into<Arc<str>>,
                 value: impl Into<Property>,
             ) -> Self {
-                self.options.properties.set(name.into(), value.into());
+                self.options.settings().properties.set(name.into(), value.into());
                 self
             }
 
@@ -177,7 +182,7 @@ macro_rules! setters {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             pub fn environment<E>(mut self, environment: &Environment<E>) -> Self {
-                self.options.environment = Some(environment.recipe());
+                self.options.settings().environment = Some(environment.recipe());
                 self
             }
         }

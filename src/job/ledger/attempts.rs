@@ -124,7 +124,7 @@ impl Ledger {
     pub(super) fn arm_timeout(&mut self, id: TaskId) {
         let Some(entry) = self.tasks.get(id) else { return };
         let left = entry.extra.as_ref().and_then(|extra| extra.time_left);
-        let whole = || entry.options().and_then(|options| options.timeout);
+        let whole = || entry.settings().and_then(|settings| settings.timeout);
         let Some(timeout) = left.or_else(whole) else { return };
         let Some(due) = self.clock.after(timeout) else { return };
         let timer = self.clock.arm(due, self.alarm(Due::TimeOut(id, entry.attempt)));
@@ -139,7 +139,7 @@ impl Ledger {
 
     /// Gives a task's attempt its slot (M1), with the unit and the properties that the task has.
     fn attach(&mut self, id: TaskId) -> SlotRef {
-        let special = |entry: &TaskEntry| entry.attempt > 1 || entry.options().is_some();
+        let special = |entry: &TaskEntry| entry.attempt > 1 || entry.settings().is_some();
         let special = self.tasks.get(id).is_some_and(special);
         let properties =
             if special { self.told_of(id).properties() } else { Properties::default() };
@@ -147,7 +147,7 @@ impl Ledger {
         let (slot_id, slot) = meter.attach(id.raw(), signal);
         if let Some(entry) = self.tasks.get_mut(id) {
             entry.slot = Some(slot_id);
-            let unit = entry.options().and_then(|options| options.unit.clone());
+            let unit = entry.settings().and_then(|settings| settings.unit.clone());
             if special {
                 slot.set_special();
             }
@@ -255,7 +255,7 @@ impl Ledger {
     /// the policy's.
     fn after_failure(&mut self, id: TaskId, own: Option<Duration>) -> Option<Duration> {
         let entry = self.tasks.get_mut(id)?;
-        let retry = entry.options()?.retry?;
+        let retry = entry.settings()?.retry?;
         let extra = entry.extra();
         extra.failed += 1;
         let failed = extra.failed;

@@ -124,7 +124,7 @@ impl Ledger {
     /// Ends an attempt that has run for as long as it may.
     pub(super) fn time_out(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         let timeout =
-            self.tasks.get(id).and_then(|entry| entry.options()?.timeout).unwrap_or_default();
+            self.tasks.get(id).and_then(|entry| entry.settings()?.timeout).unwrap_or_default();
         let message = format!("ran for longer than {}", humantime::format_duration(timeout));
         self.end_late(at, id, message, effects);
     }

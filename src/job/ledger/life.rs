@@ -49,24 +49,17 @@ impl Ledger {
         let sealed = self.sealed || (self.closed && adder != Adder::Feed);
         let error = if sealed || self.state.is_terminal() {
             Some(AddError::Sealed { job: self.id, name: self.name.clone() })
-        } else if options.retry.is_some() && !work.as_ref().is_some_and(|work| work.is_repeatable())
-        {
-            Some(AddError::NotRestartable { task: options.name.clone() })
-        } else if options.weight.is_some_and(|weight| !(0.0..f64::INFINITY).contains(&weight)) {
-            Some(AddError::InvalidWeight { task: options.name.clone() })
-        } else if options.environment.is_some() {
-            Some(AddError::EnvironmentElsewhere { task: options.name.clone() })
         } else {
-            None
+            options.misfit(runner)
         };
         let id = match (error, self.tasks.next_id()) {
             (None, Some(id)) => id,
             (error, _) => return Err((error.unwrap_or(AddError::TooManyTasks), work)),
         };
         let at = self.now();
-        self.board.sums.note_unit(options.unit.as_ref());
+        let TaskOptions { name, settings } = options;
         let mut entry = TaskEntry {
-            name: options.name.clone(),
+            name,
             work,
             extra: None,
             slot: None,
@@ -76,8 +69,9 @@ impl Ledger {
             handled: adder != Adder::Feed && self.options.history == History::Unread,
             retired: false,
         };
-        if !options.is_plain() {
-            entry.extra().options = Some(options);
+        if let Some(settings) = settings {
+            self.board.sums.note_unit(settings.unit.as_ref());
+            entry.extra().settings = Some(settings);
         }
         self.board.sums.add(Share::of(&entry, &Reading::default()));
         self.tasks.push(entry);

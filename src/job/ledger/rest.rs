@@ -25,7 +25,7 @@ impl Ledger {
     pub(crate) fn place_of(&self, id: TaskId) -> Option<Place> {
         let entry = self.tasks.get(id)?;
         let scheduler = if entry.runner.is_scheduler() { self.scheduler() } else { None };
-        let resources = entry.options().and_then(|options| options.resources.clone());
+        let resources = entry.settings().and_then(|settings| settings.resources.clone());
         Some(Place { scheduler, resources })
     }
 

@@ -263,10 +263,10 @@ impl Ledger {
     }
 
     fn lane_of(&self, entry: &TaskEntry) -> LaneKey {
-        let options = entry.options();
+        let settings = entry.settings();
         let priority =
-            options.and_then(|options| options.priority).unwrap_or(self.options.priority);
-        let resources = options.and_then(|options| options.resources.clone());
+            settings.and_then(|settings| settings.priority).unwrap_or(self.options.priority);
+        let resources = settings.and_then(|settings| settings.resources.clone());
         LaneKey { priority: Reverse(priority), resources }
     }
 

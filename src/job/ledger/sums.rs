@@ -18,15 +18,15 @@ pub(super) struct Share {
 
 impl Share {
     pub(super) fn of(entry: &TaskEntry, reading: &Reading) -> Share {
-        let options = entry.options();
-        let weight = options.and_then(|options| options.weight).unwrap_or(1.0);
+        let settings = entry.settings();
+        let weight = settings.and_then(|settings| settings.weight).unwrap_or(1.0);
         // A weight in a unit is a total known beforehand.
-        let declared = options.filter(|options| options.unit.is_some()).and_then(|o| o.weight);
+        let declared = settings.filter(|settings| settings.unit.is_some()).and_then(|s| s.weight);
         let total = reading.total().or(declared);
         let share = fraction(reading.progress, total).unwrap_or(0.0);
         // What has no unit can't be added to what has one.
         let reported = reading.detail.as_ref().is_some_and(|detail| detail.unit.is_some());
-        let has_unit = reported || options.is_some_and(|options| options.unit.is_some());
+        let has_unit = reported || settings.is_some_and(|settings| settings.unit.is_some());
         let (value, total) = if has_unit { (reading.progress, total) } else { (None, None) };
         if entry.state.is_terminal() {
             let whole = total.or(value).unwrap_or(0.0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::control::Vacating;
 use super::rest::Waits;
 use crate::base::Timer;
-use crate::job::options::TaskOptions;
+use crate::job::options::TaskSettings;
 use crate::job::work::Work;
 use crate::meter::{Reading, SlotId};
 use crate::model::{Cause, Failure, Output, Properties, TaskId, TaskState};
@@ -66,7 +66,7 @@ pub(crate) struct TaskEntry {
 /// What few tasks have, or only for some time.
 #[derive(Default)]
 pub(crate) struct Extra {
-    pub(crate) options: Option<TaskOptions>,
+    pub(crate) settings: Option<Box<TaskSettings>>,
     pub(crate) error: Option<Arc<Failure>>,
     pub(crate) output: Option<Output>,
     pub(crate) published: Option<Arc<serde_json::Value>>,
@@ -96,13 +96,13 @@ impl TaskEntry {
         self.extra.get_or_insert_default()
     }
 
-    pub(crate) fn options(&self) -> Option<&TaskOptions> {
-        self.extra.as_ref()?.options.as_ref()
+    pub(crate) fn settings(&self) -> Option<&TaskSettings> {
+        self.extra.as_ref()?.settings.as_deref()
     }
 
     /// What was noted of it as it was added.
     pub(crate) fn properties(&self) -> Properties {
-        self.options().map(|options| options.properties.clone()).unwrap_or_default()
+        self.settings().map(|settings| settings.properties.clone()).unwrap_or_default()
     }
 
     /// The same, as what is told before the first report.
