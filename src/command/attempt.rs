@@ -1,9 +1,9 @@
 //! One attempt, from the first process to the reaping of the last, on the thread that owns it (C3). Knows no job.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, ExitStatus, Stdio};
@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
-use tempfile::TempDir;
 
 use super::builder::{Command, Stdin};
 use super::exit::exit_of;
@@ -38,13 +37,13 @@ impl Attempt {
     pub(super) fn run(self) -> Result<CommandOutput, TaskError> {
         let stdin = self.stdin()?;
         let directory = self.directory().map_err(CommandNotStarted::into_task_error)?;
-        let place =
-            private_directory().map_err(CommandNotStarted::system("make a temporary directory"))?;
-        let path = place.path().join("progress");
-        let file =
-            make_fifo(&path).map_err(CommandNotStarted::system("make a file for progress"))?;
-        let watchdog = Watchdog::start(place.path())
+        let path = unused_path();
+        let watchdog = Watchdog::start(&path)
             .map_err(CommandNotStarted::system("start a watchdog by /bin/sh"))?;
+        let refused = CommandNotStarted::system("make a temporary file for progress");
+        let place = Place::create(path).map_err(&refused)?;
+        let path = place.0.join("progress");
+        let file = make_fifo(&path).map_err(&refused)?;
         if self.group.is_asked_to_end() {
             return Err(Canceled.into());
         }
@@ -52,11 +51,13 @@ impl Attempt {
             CommandNotStarted::of_spawn(Path::new(&self.command.program), &directory, error)
                 .into_task_error()
         })?;
-        let mut program = Program::new(child, watchdog, self.group.clone());
+        let mut program = Program::new(child, &watchdog, self.group.clone());
         let moved = self.pump(&mut program.child, file).and_then(|mut pump| {
             pump.until_exit()?;
             Ok(pump)
         });
+        // Before the watchdog goes, which would have seen to it.
+        drop(place);
         // Without the means to listen to it, the program is killed.
         let ended = program.end();
         let failed = CommandNotStarted::system("listen to the program");
@@ -149,12 +150,26 @@ impl Attempt {
     }
 }
 
-/// Where only this user's programs come; removed when it is dropped.
-fn private_directory() -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("milepost-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir()
+/// A directory of the attempt's own, in which only this user's programs come; removed when it is dropped. The watchdog
+/// knows its name before it is made, and is there until it is removed.
+struct Place(PathBuf);
+
+fn unused_path() -> PathBuf {
+    std::env::temp_dir().join(format!("milepost-{}", uuid::Uuid::now_v7()))
+}
+
+impl Place {
+    fn create(path: PathBuf) -> io::Result<Place> {
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Place(path))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // The program may have removed it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Makes a pipe with a name, and opens both its ends: so it is never without a reader, nor without a writer.
@@ -168,18 +183,16 @@ fn make_fifo(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// A program that was started, with its group. Dropping it kills what is left and reaps both.
+/// A program that was started. Dropping it kills what is left of its group, and reaps it.
 struct Program {
     child: Child,
     group: Arc<Group>,
-    /// Reaped after the program.
-    _watchdog: Watchdog,
 }
 
 impl Program {
-    fn new(child: Child, watchdog: Watchdog, group: Arc<Group>) -> Program {
+    fn new(child: Child, watchdog: &Watchdog, group: Arc<Group>) -> Program {
         group.started(watchdog.pid(), Pid::from_child(&child));
-        Program { child, group, _watchdog: watchdog }
+        Program { child, group }
     }
 
     /// Kills what is left and waits for the program, which has ended or is about to.

@@ -105,3 +105,86 @@ impl State {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
+    use std::process::{Child, Command, Stdio};
+
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+    use super::*;
+    use crate::command::watchdog::Watchdog;
+
+    /// A shell in a guarded group, that is about to wait.
+    fn start(group: &Group, script: &str) -> (Watchdog, Child) {
+        let watchdog = Watchdog::start("/nonexistent".as_ref()).expect("a watchdog");
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .process_group(watchdog.pid().as_raw_nonzero().get())
+            .spawn()
+            .expect("a shell");
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        output.read_line(&mut line).expect("a line");
+        group.started(watchdog.pid(), Pid::from_child(&child));
+        (watchdog, child)
+    }
+
+    fn wait(process: Pid, what: WaitIdOptions) {
+        waitid(WaitId::Pid(process), what | WaitIdOptions::NOWAIT).expect("a child");
+    }
+
+    fn state(process: Pid) -> char {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it is there");
+        let (_, rest) = stat.rsplit_once(") ").expect("the format is known");
+        rest.chars().next().expect("the format is known")
+    }
+
+    const SCRIPT: &str = "trap 'exit 7' TERM; echo; while :; do sleep 1000 & wait; done";
+
+    #[test]
+    fn a_stopped_group_is_guarded_and_goes_on() {
+        let group = Group::default();
+        let (watchdog, mut child) = start(&group, SCRIPT);
+        let program = Pid::from_child(&child);
+        group.stop();
+        wait(program, WaitIdOptions::STOPPED);
+        assert_eq!(state(program), 'T');
+        assert_ne!(state(watchdog.pid()), 'T');
+        group.resume();
+        wait(program, WaitIdOptions::CONTINUED);
+        assert_ne!(state(program), 'T');
+        group.terminate();
+        assert_eq!(child.wait().expect("a child").code(), Some(7));
+        group.end();
+    }
+
+    #[test]
+    fn a_stopped_program_can_react_to_the_request_to_end() {
+        let group = Group::default();
+        let (_watchdog, mut child) = start(&group, SCRIPT);
+        group.stop();
+        wait(Pid::from_child(&child), WaitIdOptions::STOPPED);
+        group.terminate();
+        assert_eq!(child.wait().expect("a child").code(), Some(7));
+        group.end();
+    }
+
+    #[test]
+    fn what_was_asked_for_before_is_done_at_the_start() {
+        let group = Group::default();
+        group.terminate();
+        assert!(group.is_asked_to_end());
+        let (_watchdog, mut child) = start(&group, SCRIPT);
+        assert_eq!(child.wait().expect("a child").code(), Some(7));
+        group.end();
+        let group = Group::default();
+        group.kill();
+        let (_watchdog, mut child) = start(&group, SCRIPT);
+        assert_eq!(child.wait().expect("a child").signal(), Some(9));
+        group.end();
+    }
+}
