@@ -87,3 +87,8 @@ pub use scheduler::{LocalScheduler, Shutdown, ShutdownReport};
 #[cfg(all(doctest, feature = "local"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The examples of the guide to programs, as tests.
+#[cfg(all(doctest, unix, feature = "command"))]
+#[doc = include_str!("../docs/commands.md")]
+mod commands_guide {}
