@@ -219,9 +219,17 @@ fn a_grandchild_that_outlives_its_parent_is_killed() {
 #[test]
 fn a_process_that_has_left_the_group_and_floods_does_not_keep_the_task() {
     let _alone = alone();
-    // It ends by itself once nobody reads.
-    let (job, _lines, pids) = start(sh("setsid yes & echo $!; head -c 1000000 /dev/zero"));
-    assert_eq!(end(&job).state, TaskState::Completed);
+    let directory = tempfile::tempdir().unwrap();
+    let gate = directory.path().join("gate");
+    assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let script = "setsid sh -c 'echo $$ $PPID; read go < gate; exec yes' & wait";
+    let (job, mut lines, pids) = start(sh(script).current_dir(directory.path()));
+    fs::write(gate, "go\n").unwrap();
+    let line = within(move || lines.blocking_next()).unwrap();
+    assert_eq!(line.text, "y");
+    kill(pids[1]);
+    assert_eq!(end(&job).state, TaskState::Failed);
+    // It ends by itself, since nobody reads any more.
     until_none(|| pids.iter().filter(|pid| lives(pid)).collect());
 }
 

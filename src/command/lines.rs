@@ -188,13 +188,13 @@ impl LineWriter {
         !self.0.lock().left
     }
 
-    pub(super) fn write(&self, lines: &[Line]) {
+    pub(super) fn write(&self, lines: impl ExactSizeIterator<Item = Line>) {
         let mut unread = self.0.lock();
-        if unread.left || lines.is_empty() {
+        if unread.left || lines.len() == 0 {
             return;
         }
         for line in lines {
-            unread.push(line.clone());
+            unread.push(line);
         }
         self.wake(unread.waker.take(), unread);
     }
@@ -230,7 +230,7 @@ mod tests {
         let text = "x".repeat(1000);
         let written = 10_000;
         for n in 0..written {
-            writer.write(&[line(&format!("{n} {text}"))]);
+            writer.write([line(&format!("{n} {text}"))].into_iter());
         }
         assert!(lines.0.lock().size <= MOST_UNREAD);
         let first = lines.try_recv().expect("the latest are kept");
@@ -246,9 +246,9 @@ mod tests {
     #[test]
     fn nothing_is_kept_for_one_who_left() {
         let (writer, lines) = lines();
-        writer.write(&[line("a")]);
+        writer.write([line("a")].into_iter());
         drop(lines);
-        writer.write(&[line("b")]);
+        writer.write([line("b")].into_iter());
         assert!(!writer.is_read() && writer.0.lock().lines.is_empty());
     }
 }

@@ -238,10 +238,12 @@ impl Kept {
 
     /// Gives the lines of a chunk to all readers at once.
     fn pass_on(&mut self) {
-        for writer in &self.writers {
-            writer.write(&self.read);
+        if let Some((last, others)) = self.writers.split_last() {
+            for writer in others {
+                writer.write(self.read.iter().cloned());
+            }
+            last.write(self.read.drain(..));
         }
-        self.read.clear();
     }
 
     fn finish(mut self) -> Captured {
