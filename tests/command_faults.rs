@@ -275,7 +275,7 @@ fn parent() {
         let mut command = match n % 4 {
             0 => sh("sleep 1000 & echo $$ $!; wait"),
             1 => sh(
-                "trap '' TERM HUP INT; (sleep 1000; :) & echo $$ $!; while :; do sleep 1000; done",
+                "trap '' TERM HUP; kill -TERM 0; kill -HUP 0; (sleep 1000; :) & echo $$ $!; while :; do sleep 1000; done",
             ),
             2 => sh("sleep 1000 >/dev/null 2>&1 & echo $$ $!"),
             _ => sh("echo $$"),
