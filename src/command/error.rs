@@ -17,9 +17,9 @@ use crate::job::TaskError;
 /// let job = Job::new("checks");
 /// let check = job.add_task(Command::new("sh").args(["-c", "echo no such branch >&2; exit 3"]))?;
 /// job.submit(&LocalScheduler::new(1)?)?;
-/// let failed = check.output().unwrap_err();
-/// assert_eq!(failed.failure().to_string(), "\"sh\" exited with code 3: no such branch");
-/// let error = failed.failure().error().and_then(|error| error.downcast_ref::<CommandFailed>());
+/// let failure = check.output().unwrap_err().error.ok_or("it has an error")?;
+/// assert_eq!(failure.to_string(), "\"sh\" exited with code 3: no such branch");
+/// let error = failure.error().and_then(|error| error.downcast_ref::<CommandFailed>());
 /// assert_eq!(error.and_then(|error| error.code), Some(3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
