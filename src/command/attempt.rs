@@ -209,3 +209,25 @@ impl Drop for Program {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn the_progress_file_does_not_end_when_programs_close_it() {
+        let place = Place::create(unused_path()).expect("a new directory");
+        let path = place.0.join("progress");
+        let file = make_fifo(&path).expect("a new file");
+        for _ in 0..2 {
+            drop(File::options().write(true).open(&path).expect("it has a reader"));
+            // The end of the file would be readable at once, for ever.
+            assert_eq!(rustix::io::read(&file, &mut [0; 8]), Err(Errno::AGAIN));
+        }
+        let made = place.0.clone();
+        drop(place);
+        assert!(!made.exists());
+    }
+}

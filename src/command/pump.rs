@@ -283,3 +283,21 @@ impl Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_read_up_to_a_limit() {
+        let count = |chunks: usize| {
+            let mut read = 0;
+            rest(|| {
+                read += 1;
+                read < chunks
+            });
+            read
+        };
+        assert_eq!([count(1), count(3), count(1_000_000)], [1, 3, CHUNKS_LEFT]);
+    }
+}
