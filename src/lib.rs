@@ -1,7 +1,7 @@
 //! A task-progress event bus: jobs of many tasks that tell what becomes of them.
 //!
 //! - A [`Job`] is many tasks, managed as a unit. Tasks are closures, async or blocking, or types that implement
-//!   [`Task`]; they run on a [`LocalScheduler`], in the caller's own future ([`Job::run`]), or elsewhere, reported on by a
+//!   [`Task`], or programs ([`Command`]); they run on a [`LocalScheduler`], in the caller's own future ([`Job::run`]), or elsewhere, reported on by a
 //!   [`TaskReporter`].
 //! - A task's code reports by its [`TaskContext`], and code that knows nothing of jobs by a [`Progress`].
 //! - Whoever wants to know reads an [`EventStream`] ([`Job::task_completed`], [`Job::task_state_changed`],
@@ -46,11 +46,14 @@
 //! # Features
 //!
 //! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
+//! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
 
 #![deny(unsafe_code)]
 
 mod base;
 mod bus;
+#[cfg(all(unix, feature = "command"))]
+mod command;
 mod job;
 mod meter;
 mod model;
@@ -59,6 +62,10 @@ mod scheduler;
 
 pub use base::{Clock, ManualClock};
 pub use bus::{EventStream, StreamEvent, StreamTimeout};
+#[cfg(all(unix, feature = "command"))]
+pub use command::{
+    Captured, Command, CommandFailed, CommandNotStarted, CommandOutput, Line, Lines, OutputStream,
+};
 pub use job::{
     AddError, BuildError, CancelOnDrop, Child, ChildError, ControlError, Controlled, Environment,
     Environments, History, Job, JobBuilder, JobFailed, JobSummary, NewTask, NoEnvironment,
@@ -81,3 +88,8 @@ pub use scheduler::{LocalScheduler, LocalSchedulerBuilder, Shutdown, ShutdownRep
 #[cfg(all(doctest, feature = "local"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The examples of the guide to programs, as tests.
+#[cfg(all(doctest, unix, feature = "command"))]
+#[doc = include_str!("../docs/commands.md")]
+mod commands_guide {}

@@ -72,6 +72,24 @@ fn environment_sets_up_what_it_tears_down() {
 }
 
 #[test]
+#[cfg(all(unix, feature = "local", feature = "command"))]
+fn commands_report_their_progress() {
+    let lines = [
+        "the script says: counted to five",
+        "shell: 5 of 5 steps",
+        "shell has printed \"counted to five\"",
+    ];
+    assert_lines("commands", &lines);
+    let out = output_of("commands");
+    if !out.contains("there is no python3 here") {
+        assert_lines(
+            "commands",
+            &["python: 1048576 of 1048576 bytes", "python has printed \"copied 1048576 bytes\""],
+        );
+    }
+}
+
+#[test]
 fn rayon_runs_all_tasks() {
     assert_lines(
         "rayon",

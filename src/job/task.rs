@@ -198,6 +198,14 @@ impl<'a> TaskBuilder<'a> {
         self.put(Box::new(BlockingWith(input, run)))
     }
 
+    /// Adds a task of a type of its own, under this builder's name; see [`Job::add_task`].
+    ///
+    /// # Errors
+    /// The job takes no more tasks, or the options don't fit the task.
+    pub fn add_task<K: Task>(self, task: K) -> Result<TaskHandle<K::Output>, AddError> {
+        self.put(NewTask::implemented(task).work)
+    }
+
     /// Adds a task that someone else runs; see [`Job::reporter`].
     ///
     /// # Errors
