@@ -8,6 +8,10 @@
 //!   [`Job::task_progress_updated`], [`Job::job_completed`], [`Job::events`]), registers callbacks
 //!   ([`Job::on_task_completed`]), or asks ([`Job::snapshot`], [`Job::progress`]).
 //! - Whoever waits calls [`Job::wait_until_done`] and may look in and cancel meanwhile.
+//! - Whoever manages tasks gives them a [priority](TaskBuilder::priority), what they [require](TaskBuilder::requires), a
+//!   [policy for retries](Retry), a [timeout](TaskBuilder::timeout), an [`Environment`]; [holds](Job::hold),
+//!   [suspends](Job::suspend) and [vacates](Job::vacate) them; runs programs by [`Command`], and jobs for a task by
+//!   [`TaskContext::child`].
 //!
 //! ```
 //! use milepost::{Job, LocalScheduler, Progress, TaskError};
@@ -93,3 +97,8 @@ mod readme {}
 #[cfg(all(doctest, unix, feature = "command"))]
 #[doc = include_str!("../docs/commands.md")]
 mod commands_guide {}
+
+/// The examples of the guide to running tasks, as tests.
+#[cfg(all(doctest, unix, feature = "local", feature = "command"))]
+#[doc = include_str!("../docs/execution.md")]
+mod execution_guide {}

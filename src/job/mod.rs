@@ -60,6 +60,8 @@ pub use retry::Retry;
 #[allow(unused_imports, reason = "only the local scheduler asks for it, which is a feature")]
 pub(crate) use run::StillFirst;
 pub use run::{RunError, TaskRun};
+#[allow(unused_imports, reason = "only the local scheduler asks for it, which is a feature")]
+pub(crate) use scheduler::QueueKey;
 pub use scheduler::{Rest, Scheduler, TaskQueue};
 pub use task::{NewTask, Task, TaskBuilder};
 pub use task_error::TaskError;

@@ -167,7 +167,7 @@ macro_rules! setters {
             }
 
             /// What the task needs to run in: it is set up before the task, or left by an earlier one; see [`Environment`]. The
-            /// task's code gets it from [`TaskContext::environment`]. The last one that is given counts.
+            /// task's code gets it from [`TaskContext::environment`](crate::TaskContext::environment). The last one that is given counts.
             ///
             /// ```
             /// use milepost::{Environment, Job, LocalScheduler};

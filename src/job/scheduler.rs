@@ -122,6 +122,9 @@ impl Rest for NoRest {
     }
 }
 
+/// What queues are ordered by.
+pub(crate) type QueueKey = (Reverse<i32>, u64, u64, JobId);
+
 /// Ready tasks of a job that have the same priority, require the same, and became ready together. A cheap clone; it keeps
 /// the job alive, but doesn't keep it open.
 ///
@@ -182,7 +185,7 @@ impl TaskQueue {
         self.core.update(|ledger, effects| ledger.refuse(&self.head, message, effects));
     }
 
-    fn key(&self) -> (Reverse<i32>, u64, u64, JobId) {
+    pub(crate) fn key(&self) -> QueueKey {
         (self.head.lane.priority, self.head.ticket, self.head.told, self.core.id)
     }
 }

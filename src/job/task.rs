@@ -120,7 +120,8 @@ impl fmt::Debug for NewTask {
 /// Adds a task with more to say of it than its name; made by [`Job::task`].
 ///
 /// ```
-/// /// use milepost::Job;
+/// use std::time::Duration;
+/// use milepost::Job;
 ///
 /// let job = Job::new("copies");
 /// job.task("a.iso")

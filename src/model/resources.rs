@@ -24,10 +24,14 @@ use std::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Resources {
-    pub(crate) cores: u32,
-    pub(crate) memory: u64,
-    pub(crate) labels: BTreeSet<Arc<str>>,
+    /// How many cores.
+    pub cores: u32,
+    /// How many bytes of memory.
+    pub memory: u64,
+    /// What a scheduler has or has not.
+    pub labels: BTreeSet<Arc<str>>,
 }
 
 impl Resources {
@@ -55,13 +59,20 @@ impl Resources {
     }
 
     /// Whether nothing of it gets less while a task runs.
-    pub(crate) fn takes_nothing(&self) -> bool {
+    pub fn takes_nothing(&self) -> bool {
         self.cores == 0 && self.memory == 0
     }
 
-    /// What of this `capacity` will never have, in words.
-    #[allow(dead_code, reason = "only the local scheduler asks, which is a feature")]
-    pub(crate) fn beyond(&self, capacity: &Resources) -> Option<String> {
+    /// What of this a scheduler that has `capacity` will never have, in words; none if it could run the task.
+    ///
+    /// ```
+    /// use milepost::Resources;
+    ///
+    /// let capacity = Resources::new().cores(4);
+    /// assert_eq!(Resources::new().cores(2).beyond(&capacity), None);
+    /// assert_eq!(Resources::new().cores(8).beyond(&capacity).unwrap(), "8 cores of 4");
+    /// ```
+    pub fn beyond(&self, capacity: &Resources) -> Option<String> {
         let mut beyond = Vec::new();
         if self.cores > capacity.cores {
             beyond.push(format!("{} cores of {}", self.cores, capacity.cores));

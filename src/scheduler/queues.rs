@@ -1,43 +1,44 @@
 //! Which tasks are next, and what is free to run them. Knows no workers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use crate::job::TaskQueue;
+use crate::job::{QueueKey, TaskQueue};
 use crate::model::Resources;
 
 /// The queues of all jobs. Those whose tasks require nothing are apart: they never wait for the others.
 #[derive(Default)]
 pub(super) struct Queues {
-    plain: BTreeSet<TaskQueue>,
-    demanding: BTreeSet<TaskQueue>,
+    plain: Sorted,
+    demanding: Sorted,
 }
 
+type Sorted = BTreeMap<QueueKey, TaskQueue>;
+
 impl Queues {
-    fn of(&mut self, queue: &TaskQueue) -> &mut BTreeSet<TaskQueue> {
+    fn of(&mut self, queue: &TaskQueue) -> &mut Sorted {
         if queue.resources().takes_nothing() { &mut self.plain } else { &mut self.demanding }
     }
 
     /// Adds a queue. True if there are others behind it.
     pub(super) fn insert(&mut self, queue: TaskQueue) -> bool {
-        let before = |last: Option<&TaskQueue>| last.is_some_and(|last| queue < *last);
-        let goes_before = before(self.plain.last()) || before(self.demanding.last());
-        self.of(&queue).insert(queue);
+        let key = queue.key();
+        let before = |queues: &Sorted| queues.last_key_value().is_some_and(|(last, _)| key < *last);
+        let goes_before = before(&self.plain) || before(&self.demanding);
+        self.of(&queue).insert(key, queue);
         goes_before
     }
 
     pub(super) fn remove(&mut self, queue: &TaskQueue) {
-        self.of(queue).remove(queue);
+        self.of(queue).remove(&queue.key());
     }
 
     /// The queue to be served next. Tasks that require something wait behind the first of them, so that none that requires
     /// much is overtaken for ever.
     pub(super) fn first(&self, capacity: &Capacity) -> Option<&TaskQueue> {
-        let demanding = self.demanding.first();
-        let demanding = demanding.filter(|queue| capacity.has_free(queue.resources()));
-        match (self.plain.first(), demanding) {
-            (Some(plain), Some(demanding)) => Some(plain.min(demanding)),
-            (plain, demanding) => plain.or(demanding),
-        }
+        let demanding = self.demanding.first_key_value();
+        let demanding = demanding.filter(|(_, queue)| capacity.has_free(queue.resources()));
+        let firsts = self.plain.first_key_value().into_iter().chain(demanding);
+        firsts.min_by_key(|(key, _)| **key).map(|(_, queue)| queue)
     }
 
     /// Whether tasks wait that require something.
@@ -47,14 +48,16 @@ impl Queues {
 
     /// Takes out the queues whose tasks `capacity` can never run.
     pub(super) fn take_impossible(&mut self, capacity: &Resources) -> Vec<TaskQueue> {
-        let impossible = |queue: &TaskQueue| queue.resources().beyond(capacity).is_some();
-        let all = self.plain.extract_if(.., impossible);
-        all.chain(self.demanding.extract_if(.., impossible)).collect()
+        let impossible =
+            |_: &QueueKey, queue: &mut TaskQueue| queue.resources().beyond(capacity).is_some();
+        let plain = self.plain.extract_if(.., impossible);
+        let all = plain.chain(self.demanding.extract_if(.., impossible));
+        all.map(|(_, queue)| queue).collect()
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = TaskQueue> + use<> {
         let Queues { plain, demanding } = std::mem::take(self);
-        plain.into_iter().chain(demanding)
+        plain.into_values().chain(demanding.into_values())
     }
 }
 

@@ -154,8 +154,8 @@ impl Ledger {
             if unit.is_some() || !properties.is_empty() {
                 slot.preset(unit, properties);
             }
-            let suspended = |extra: &Box<Extra>| extra.suspended.is_some();
-            if self.seldom.suspended.is_some() || entry.extra.as_ref().is_some_and(suspended) {
+            let suspended = |extra: &Extra| extra.suspended.is_some();
+            if self.seldom.suspended.is_some() || entry.extra.as_deref().is_some_and(suspended) {
                 // Nobody watches it yet.
                 slot.suspend(true, &mut Wakes::default());
             }
