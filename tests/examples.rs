@@ -58,6 +58,49 @@ fn cancel_ends_what_would_run_for_ever() {
 
 #[test]
 #[cfg(feature = "local")]
+fn queue_does_what_queues_do() {
+    assert_lines(
+        "queue",
+        &[
+            "too large: failed",
+            "flaky upload: submitted (to be tried again: connection 2 reset)",
+            "flaky upload: completed",
+            "task 4 (bad upload) failed: 403 forbidden",
+            "4 of 6 tasks completed",
+        ],
+    );
+    let out = output_of("queue");
+    let at = |name: &str| out.find(name).unwrap_or_else(|| panic!("no {name} in {out}"));
+    let order = ["urgent model: completed", "nightly model: completed", "weekly report: completed"];
+    assert!(order.map(at).is_sorted(), "{out}");
+}
+
+#[test]
+#[cfg(feature = "local")]
+fn control_does_what_operators_ask() {
+    assert_lines(
+        "control",
+        &[
+            "attempt 1: running to suspended (suspended: the disk is busy)",
+            "meanwhile: copied",
+            "attempt 1: suspended to running (resumed: the disk is free)",
+            "attempt 2: running to submitted (vacated: to make room)",
+            "attempt 3: running to held (held: until tomorrow)",
+            "it took 3 attempts",
+        ],
+    );
+}
+
+#[test]
+#[cfg(feature = "local")]
+fn children_end_with_their_sums() {
+    let out = output_of("children");
+    assert!(out.starts_with("all entries seen: true\n"), "{out}");
+    assert!(out.contains("more than 100000: true"), "{out}");
+}
+
+#[test]
+#[cfg(feature = "local")]
 fn environment_sets_up_what_it_tears_down() {
     assert_lines(
         "environment",

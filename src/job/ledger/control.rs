@@ -55,8 +55,14 @@ impl Ledger {
         match verb {
             Verb::Hold => self.hold(id, state, cause, effects),
             Verb::Release => Ok(self.release(id, state, cause, effects)),
-            Verb::Suspend | Verb::Resume => {
-                Ok(self.suspend(id, (verb == Verb::Suspend).then_some(cause), effects))
+            Verb::Suspend => Ok(self.suspend(id, Some(cause), effects)),
+            Verb::Resume => {
+                if state == TaskState::Suspended
+                    && let Some(entry) = self.tasks.get_mut(id)
+                {
+                    entry.extra().resumed = Some(cause.clone());
+                }
+                Ok(self.suspend(id, None, effects))
             }
             Verb::Vacate | Verb::VacateNow => match state {
                 TaskState::Assigned | TaskState::Running | TaskState::Suspended => {
@@ -182,7 +188,8 @@ impl Ledger {
         };
         if self.tasks.get(id).filter(parked).is_some() {
             let at = self.now();
-            self.enter(at, id, TaskState::Running, None, false, effects);
+            let cause = self.tasks.get_mut(id).and_then(|entry| entry.extra().resumed.take());
+            self.enter(at, id, TaskState::Running, cause, false, effects);
             self.arm_timeout(id);
         }
     }

@@ -81,6 +81,8 @@ pub(crate) struct Extra {
     pub(crate) held: Option<Arc<Cause>>,
     /// The task was asked to park.
     pub(crate) suspended: Option<Arc<Cause>>,
+    /// Why it was asked to go on.
+    pub(crate) resumed: Option<Arc<Cause>>,
     /// What is left of the timeout of an attempt that has parked.
     pub(crate) time_left: Option<Duration>,
     pub(crate) waits: Waits,
