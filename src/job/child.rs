@@ -1,27 +1,23 @@
 //! Child jobs: a task runs a job of its own, and gives up its place until that has ended.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::Stream;
-use parking_lot::Mutex;
 
 use super::current::may_wait_for;
 use super::error::{SubmitError, WouldDeadlock};
+use super::lineage::{Lineage, is_within};
 use super::resting::Resting;
 use super::{Job, JobSummary, TaskContext, Wait};
 use crate::base::block_on;
 use crate::bus::EventStream;
 use crate::meter::{Progress, SlotRef};
 use crate::model::{CancelReason, Canceled, Cause, JobId, JobProgress, ProgressWindow};
-
-/// The jobs that run as children, each with its parent.
-static PARENTS: LazyLock<Mutex<HashMap<JobId, JobId>>> = LazyLock::new(Mutex::default);
 
 /// Runs a job as the child of a task; made by [`TaskContext::child`]. Await it, or block on it.
 ///
@@ -88,7 +84,8 @@ impl Child {
         let place = cx.core.look(|ledger| ledger.place_of(cx.task));
         let scheduler = place.and_then(|place| place.scheduler).ok_or(ChildError::NoScheduler)?;
         let Some(slot) = cx.progress.slot() else { return Err(ChildError::NoScheduler) };
-        let _lineage = Lineage::begin(&job, cx.job_id())?;
+        let cycle = || ChildError::Cycle { job: job.id(), name: job.name().into() };
+        let _lineage = Lineage::begin(job.id(), cx.job_id()).ok_or_else(cycle)?;
         let windows = progress.as_ref().map(|_| job.progress_windows());
         job.submit(&scheduler).map_err(ChildError::Submit)?;
         let mut resting = Resting::begin(cx.core.clone(), cx.task);
@@ -192,40 +189,6 @@ fn roll_up(child: &JobProgress, progress: &Progress) {
             progress.set_progress(*value);
         }
     }
-}
-
-/// Keeps the parent of a job that runs as a child; none if another task runs it already.
-struct Lineage(Option<JobId>);
-
-impl Lineage {
-    fn begin(child: &Job, parent: JobId) -> Result<Lineage, ChildError> {
-        let mut parents = PARENTS.lock();
-        if ancestors(&parents, parent).any(|ancestor| ancestor == child.id()) {
-            return Err(ChildError::Cycle { job: child.id(), name: child.name().into() });
-        }
-        // One that runs as a child already will be refused, and stays what it is.
-        let is_new = !parents.contains_key(&child.id());
-        parents.entry(child.id()).or_insert(parent);
-        Ok(Lineage(is_new.then(|| child.id())))
-    }
-}
-
-impl Drop for Lineage {
-    fn drop(&mut self) {
-        if let Some(child) = self.0 {
-            PARENTS.lock().remove(&child);
-        }
-    }
-}
-
-/// A job, its parent, the parent of that one and so on.
-fn ancestors(parents: &HashMap<JobId, JobId>, job: JobId) -> impl Iterator<Item = JobId> {
-    std::iter::successors(Some(job), |job| parents.get(job).copied())
-}
-
-/// Whether `job` is `other` or runs for a task of it, however far down.
-pub(super) fn is_within(job: JobId, other: JobId) -> bool {
-    job == other || ancestors(&PARENTS.lock(), job).any(|ancestor| ancestor == other)
 }
 
 /// A child job was not run to its end.

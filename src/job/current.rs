@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::child::is_within;
 use super::error::WouldDeadlock;
+use super::lineage::is_within;
 use crate::model::JobId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

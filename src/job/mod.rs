@@ -24,6 +24,7 @@ mod feed;
 mod guard;
 mod handle;
 mod ledger;
+mod lineage;
 mod open;
 mod options;
 mod outputs;
