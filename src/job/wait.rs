@@ -25,6 +25,9 @@ const LEAST_PERIOD: Duration = Duration::from_millis(1);
 /// It is ready once the job has ended and the callbacks that were registered before it have been called for all events.
 /// Times are by the job's clock and count from the first poll. Dropping it leaves the job alone.
 ///
+/// A task that waits for another job of its scheduler keeps its place while it does, and for ever if that job needs it: such
+/// a job is to be run by [`TaskContext::child`](crate::TaskContext::child).
+///
 /// ```
 /// use std::time::Duration;
 /// use milepost::{Job, LocalScheduler, WaitEnd};

@@ -50,7 +50,7 @@ impl Shutdown {
     }
 
     /// Cancels jobs that have not ended after `timeout` and waits for their end, which takes their grace periods at most.
-    /// Without it, jobs may take as long as they need. The teardown of environments isn't limited by it.
+    /// Without it, jobs may take as long as they need, which is for ever if their tasks are held or suspended. The teardown of environments isn't limited by it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
