@@ -293,10 +293,12 @@ fn a_job_is_held_in_all_of_its_states() {
     let backoff = job.task("backoff").retry(retry).add_with((), flaky).unwrap();
     let runs = job.add_with("runs", (), obeys).unwrap();
     let parks = job
-        .add_with("parks", (), async |cx, ()| loop {
-            cx.checkpoint().await?;
-            if cx.attempt() > 1 {
-                return Ok(cx.attempt());
+        .add_with("parks", (), async |cx, ()| {
+            loop {
+                cx.checkpoint().await?;
+                if cx.attempt() > 1 {
+                    return Ok(cx.attempt());
+                }
             }
         })
         .unwrap();

@@ -601,7 +601,10 @@ mod local {
                 }
                 second.submit(&scheduler).unwrap();
                 others().await;
-                assert_eq!((task.state(), runs.state()), (TaskState::Suspended, TaskState::Running));
+                assert_eq!(
+                    (task.state(), runs.state()),
+                    (TaskState::Suspended, TaskState::Running)
+                );
                 match how {
                     "cancel" => task.cancel(""),
                     "cancel_now" => task.cancel_now(""),
@@ -658,12 +661,14 @@ mod local {
                 let job = Job::new("job");
                 let (send, seen) = channel();
                 let task = job
-                    .add_blocking_with("walk", send, |cx, send| loop {
-                        let checked = cx.blocking_checkpoint();
-                        send.send((cx.attempt(), checked)).unwrap();
-                        checked?;
-                        if cx.attempt() == 2 {
-                            return Ok(2);
+                    .add_blocking_with("walk", send, |cx, send| {
+                        loop {
+                            let checked = cx.blocking_checkpoint();
+                            send.send((cx.attempt(), checked)).unwrap();
+                            checked?;
+                            if cx.attempt() == 2 {
+                                return Ok(2);
+                            }
                         }
                     })
                     .unwrap();

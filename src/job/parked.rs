@@ -12,7 +12,8 @@ use crate::model::{Resources, TaskId};
 impl JobCore {
     /// Suspends a task whose code has come to a place for it, if it still is to be.
     pub(super) fn suspend_here(self: Arc<Self>, task: TaskId) -> Option<Box<dyn Suspension>> {
-        let place = self.update(|ledger, effects| ledger.parked(task, effects))?;
+        let parked = self.update(|ledger, effects| ledger.parked(task, effects))?;
+        let Some(place) = parked else { return Some(Box::new(Beside)) };
         let (attempt, rest) = (place.attempt, place.rest());
         Some(Box::new(Suspended { core: self, task, attempt, rest }))
     }
@@ -24,6 +25,15 @@ impl Place {
         let nothing = Resources::new();
         let resources = self.resources.as_deref().unwrap_or(&nothing);
         Some(self.scheduler?.rest(resources))
+    }
+}
+
+/// Code that waits with that of the same task which has parked first.
+struct Beside;
+
+impl Suspension for Beside {
+    fn poll_return(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
     }
 }
 

@@ -77,6 +77,9 @@ impl Ledger {
         if !options.is_plain() {
             entry.extra().options = Some(options);
         }
+        if let Some(cause) = self.seldom.held.clone().filter(|_| runner.is_scheduler()) {
+            entry.extra().held = Some(cause);
+        }
         self.board.sums.add(Share::of(&entry, &Reading::default()));
         self.tasks.push(entry);
         self.counts.enter(TaskState::Pending);
@@ -125,8 +128,7 @@ impl Ledger {
 
     fn submit_task(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         self.enter(at, id, TaskState::Submitted, None, false, effects);
-        let own = self.tasks.get_mut(id).and_then(|entry| entry.extra.as_mut()?.held.take());
-        match own.or_else(|| self.seldom.held.clone()) {
+        match self.tasks.get_mut(id).and_then(|entry| entry.extra.as_mut()?.held.take()) {
             Some(cause) => self.enter(at, id, TaskState::Held, Some(cause), false, effects),
             None => self.enqueue(id, effects),
         }
