@@ -704,6 +704,52 @@ mod local {
     }
 
     #[test]
+    fn blocking_code_that_is_given_up_while_it_is_parked_gives_up_no_second_place() {
+        for how in ["cancel_now", "vacate_now"] {
+            within(move || {
+                let scheduler = LocalScheduler::new(1).unwrap();
+                let (first, second) = (Job::new("first"), Job::new("second"));
+                let (send, returns) = channel();
+                let (release, gate) = channel::<()>();
+                let task = first.add_blocking_with("parks", send, |cx, send| {
+                    let checked = cx.blocking_checkpoint();
+                    send.send(checked).unwrap();
+                    Ok(checked?)
+                });
+                let task = task.unwrap();
+                let mut changes = first.task_state_changed();
+                task.suspend("").unwrap();
+                first.submit(&scheduler).unwrap();
+                until(&mut changes, 0, TaskState::Suspended);
+                let gauge = Arc::new(Gauge::default());
+                let gauges = [gauge.clone(), gauge.clone()];
+                let [gauge_of_b, gauge_of_c] = gauges;
+                let wait = move |_cx| Ok(gauge_of_b.count(|| gate.recv().unwrap()));
+                second.add_blocking("b", wait).unwrap();
+                for n in 0..8 {
+                    let gauge = gauge_of_c.clone();
+                    second.add_blocking(n.to_string(), move |_cx| Ok(gauge.count(|| ()))).unwrap();
+                }
+                let mut changes = second.task_state_changed();
+                second.submit(&scheduler).unwrap();
+                until(&mut changes, 0, TaskState::Running);
+                first.hold("the next attempt");
+                if how == "cancel_now" {
+                    task.cancel_now("")
+                } else {
+                    task.vacate_now("").unwrap()
+                }
+                assert_eq!(returns.recv(), Ok(Err(Canceled)));
+                assert_eq!(second.counts().running(), 1, "{how}");
+                release.send(()).unwrap();
+                second.wait_until_done().blocking().unwrap().ok().unwrap();
+                assert_eq!(gauge.most(), 1, "{how}");
+                first.cancel_now("");
+            });
+        }
+    }
+
+    #[test]
     fn however_often_jobs_are_suspended_no_more_run_than_may() {
         within(|| {
             const TASKS: usize = 6;

@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 
 use super::core::JobCore;
 use super::ledger::Place;
-use super::scheduler::Rest;
-use crate::meter::Suspension;
+use super::scheduler::{Rest, Scheduler};
+use crate::base::contain;
+use crate::meter::{SlotRef, Suspension};
 use crate::model::{Resources, TaskId};
 
 impl JobCore {
@@ -14,8 +15,10 @@ impl JobCore {
     pub(super) fn suspend_here(self: Arc<Self>, task: TaskId) -> Option<Box<dyn Suspension>> {
         let parked = self.update(|ledger, effects| ledger.parked(task, effects))?;
         let Some(place) = parked else { return Some(Box::new(Beside)) };
-        let (attempt, rest) = (place.attempt, place.rest());
-        Some(Box::new(Suspended { core: self, task, attempt, rest }))
+        let Place { attempt, slot, scheduler, .. } = &place;
+        let (attempt, slot, scheduler) = (*attempt, slot.clone(), scheduler.clone());
+        let rest = place.rest();
+        Some(Box::new(Suspended { core: self, task, attempt, slot, scheduler, rest }))
     }
 }
 
@@ -41,6 +44,8 @@ struct Suspended {
     core: Arc<JobCore>,
     task: TaskId,
     attempt: u32,
+    slot: SlotRef,
+    scheduler: Option<Arc<dyn Scheduler>>,
     rest: Option<Box<dyn Rest>>,
 }
 
@@ -58,6 +63,13 @@ impl Drop for Suspended {
         // Back in its place before it says that it runs.
         self.rest = None;
         let (task, attempt) = (self.task, self.attempt);
-        self.core.update(|ledger, effects| ledger.unparked(task, attempt, effects));
+        let given_up = self.core.update(|ledger, effects| {
+            ledger.unparked(task, attempt, effects);
+            self.slot.is_abandoned()
+        });
+        // Not before it had a place again that its code can keep.
+        if let Some(scheduler) = self.scheduler.take().filter(|_| given_up) {
+            contain("a scheduler", || scheduler.worker_lost());
+        }
     }
 }

@@ -386,7 +386,9 @@ impl Ledger {
         if !runs_on {
             return CauseKind::Forced;
         }
-        if entry.runner.is_scheduler() {
+        // One that has parked has no place to lose; it says so itself when it goes on.
+        let is_parked = entry.extra.as_ref().is_some_and(|extra| extra.parked);
+        if entry.runner.is_scheduler() && !is_parked {
             effects.abandoned += 1;
             // The job may have ended, and let go of it, by the time that it is told.
             effects.scheduler.clone_from(&self.queue.scheduler);

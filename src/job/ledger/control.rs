@@ -10,6 +10,7 @@ use crate::job::alarm::Due;
 use crate::job::effects::Effects;
 use crate::job::scheduler::Scheduler;
 use crate::job::work::Work;
+use crate::meter::SlotRef;
 use crate::model::{Cause, CauseKind, Resources, TaskId, TaskState};
 
 /// What is asked of a task.
@@ -43,6 +44,7 @@ pub(crate) struct Vacating {
 /// What a task that parks gives up.
 pub(crate) struct Place {
     pub(crate) attempt: u32,
+    pub(crate) slot: SlotRef,
     pub(crate) scheduler: Option<Arc<dyn Scheduler>>,
     pub(crate) resources: Option<Arc<Resources>>,
 }
@@ -182,7 +184,8 @@ impl Ledger {
         }
         let own = entry.extra.as_ref().and_then(|extra| extra.suspended.clone());
         let cause = own.or_else(|| self.seldom.suspended.clone());
-        let place = self.place_of(entry);
+        let place = self.place_of(entry, slot);
+        self.tasks.get_mut(id)?.extra().parked = true;
         self.pause_timeout(id);
         let at = self.now();
         self.enter(at, id, TaskState::Suspended, cause, false, effects);
@@ -190,14 +193,17 @@ impl Ledger {
     }
 
     /// What the attempt of a task has of its scheduler.
-    pub(crate) fn place_of(&self, entry: &TaskEntry) -> Place {
+    pub(crate) fn place_of(&self, entry: &TaskEntry, slot: SlotRef) -> Place {
         let scheduler = if entry.runner.is_scheduler() { self.scheduler() } else { None };
         let resources = entry.options().and_then(|options| options.resources.clone());
-        Place { attempt: entry.attempt, scheduler, resources }
+        Place { attempt: entry.attempt, slot, scheduler, resources }
     }
 
     /// The attempt's code goes on.
     pub(crate) fn unparked(&mut self, id: TaskId, attempt: u32, effects: &mut Effects) {
+        if let Some(entry) = self.tasks.get_mut(id).filter(|entry| entry.attempt == attempt) {
+            entry.extra().parked = false;
+        }
         let parked = |entry: &&TaskEntry| {
             entry.state == TaskState::Suspended
                 && entry.attempt == attempt

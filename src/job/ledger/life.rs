@@ -204,6 +204,7 @@ impl Ledger {
         if let Some(most) = self.options.max_failures
             && self.counts.failed() >= most
             && self.seldom.canceled.is_none()
+            && !self.seldom.is_late
         {
             let message = format!("{most} failed, which is as many as may");
             let cause = Cause::canceled(CancelReason::Consequence, Some(message.into()));

@@ -195,7 +195,7 @@ impl Ledger {
     pub(super) fn end_attempt(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         let Some(entry) = self.tasks.get_mut(id) else { return };
         if let Some(extra) = &mut entry.extra {
-            (extra.vacating, extra.time_left) = (None, None);
+            (extra.vacating, extra.time_left, extra.parked) = (None, None, false);
             for timer in [extra.timer.take(), extra.grace.take()].into_iter().flatten() {
                 self.clock.disarm(timer);
             }

@@ -80,6 +80,8 @@ pub(crate) struct Extra {
     pub(crate) held: Option<Arc<Cause>>,
     /// The task was asked to park.
     pub(crate) suspended: Option<Arc<Cause>>,
+    /// The attempt has parked, and given up its place.
+    pub(crate) parked: bool,
     /// What is left of the timeout of an attempt that has parked.
     pub(crate) time_left: Option<Duration>,
     /// How many attempts have failed, and how many were lost.
