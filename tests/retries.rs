@@ -282,6 +282,33 @@ fn a_suspended_job_starts_no_next_attempt() {
 }
 
 #[test]
+fn an_attempt_that_followed_after_a_delay_can_be_suspended() {
+    let (job, clock) = job();
+    let walks = async |cx: TaskContext, ()| -> Result<u32, TaskError> {
+        if cx.attempt() == 1 {
+            return Err(TaskError::msg("no"));
+        }
+        loop {
+            cx.checkpoint().await?;
+        }
+    };
+    let retry = Retry::attempts(2).delay(ms(10)).without_jitter();
+    let task = job.task("task").retry(retry).add_with((), walks).unwrap();
+    let hand = ByHand::default();
+    job.submit(&hand).unwrap();
+    assert!(hand.run_one());
+    clock.advance(ms(10));
+    let mut run = hand.next().unwrap();
+    task.suspend("").unwrap();
+    assert!(!(0..3).any(|_| step(&mut run)));
+    assert_eq!(task.state(), TaskState::Suspended);
+    task.resume("").unwrap();
+    assert!(!(0..3).any(|_| step(&mut run)));
+    clock.advance(ms(100_000));
+    assert_eq!(task.state(), TaskState::Running, "it has no timeout");
+}
+
+#[test]
 fn a_retry_starts_without_progress_and_its_events_have_its_number() {
     let (job, clock) = job();
     let mut events = job.events();

@@ -369,7 +369,11 @@ impl Ledger {
             }
             Due::Retry(id, attempt) => {
                 if present(self, id, attempt) == Some(TaskState::Submitted) {
-                    self.enqueue(id, effects);
+                    // If it is gone, the task was held meanwhile and is queued by its release.
+                    let timer = self.tasks.get_mut(id).and_then(|entry| entry.extra().timer.take());
+                    if timer.is_some() {
+                        self.enqueue(id, effects);
+                    }
                 }
             }
         }
