@@ -381,7 +381,7 @@ mod local {
             let meet = Arc::new(std::sync::Barrier::new(2));
             for name in ["a", "b"] {
                 let meet = meet.clone();
-                other.add_blocking(name, move |_cx| Ok(drop(meet.wait()))).unwrap();
+                other.add_blocking(name, move |_cx| Ok(meet.wait().is_leader())).unwrap();
             }
             other.submit(&scheduler).unwrap();
             other.wait_until_done().blocking().unwrap().ok().unwrap();

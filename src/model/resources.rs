@@ -55,6 +55,7 @@ impl Resources {
     }
 
     /// Whether nothing of it gets less while a task runs.
+    #[allow(dead_code, reason = "only the local scheduler asks, which is a feature")]
     pub(crate) fn takes_nothing(&self) -> bool {
         self.cores == 0 && self.memory == 0
     }

@@ -13,6 +13,7 @@ pub(super) struct Queues {
 }
 
 impl Queues {
+    #[allow(clippy::mutable_key_type, reason = "queues are compared by what doesn't change")]
     fn of(&mut self, queue: &TaskQueue) -> &mut BTreeSet<TaskQueue> {
         if queue.resources().takes_nothing() { &mut self.plain } else { &mut self.demanding }
     }

@@ -7,7 +7,7 @@ use super::control::Vacating;
 use super::lanes::Head;
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
-use super::table::{Extra, Runner, TaskEntry};
+use super::table::{Runner, TaskEntry};
 use crate::base::{Alarm, Wakes};
 use crate::bus::{Shown, Update, When};
 use crate::job::TransitionError;
@@ -122,8 +122,8 @@ impl Ledger {
             if unit.is_some() || !properties.is_empty() {
                 slot.preset(unit, properties);
             }
-            let suspended = |extra: &Box<Extra>| extra.suspended.is_some();
-            if self.seldom.suspended.is_some() || entry.extra.as_ref().is_some_and(suspended) {
+            let own = entry.extra.as_ref().is_some_and(|extra| extra.suspended.is_some());
+            if self.seldom.suspended.is_some() || own {
                 // Nobody watches it yet.
                 slot.suspend(true, &mut Wakes::default());
             }
