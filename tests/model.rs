@@ -32,6 +32,8 @@ enum Op {
     Write(usize, usize, Write),
     CancelTask(usize, bool),
     CancelJob(bool),
+    /// What the tasks' managers ask, of one task or of all.
+    Ask(Option<usize>, Verb),
     Advance(u64),
     Subscribe(Kind, From),
     Read(usize, usize),
@@ -52,6 +54,16 @@ enum Report {
     End(TaskState),
     Observed(TaskState),
     Drop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Verb {
+    Hold,
+    Release,
+    Suspend,
+    Resume,
+    Vacate,
+    VacateNow,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +124,11 @@ fn write() -> impl Strategy<Value = Write> {
     ]
 }
 
+fn verb() -> impl Strategy<Value = Verb> {
+    use Verb::*;
+    select(&[Hold, Release, Suspend, Suspend, Resume, Resume, Vacate, VacateNow][..])
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let kind =
         select(&[Kind::Events, Kind::States, Kind::Completed, Kind::Progress, Kind::Windows][..]);
@@ -133,6 +150,8 @@ fn op() -> impl Strategy<Value = Op> {
         30 => (any::<usize>(), prop_oneof![8 => Just(0), 1 => 1..4usize], write())
             .prop_map(|(task, back, write)| Op::Write(task, back, write)),
         1 => (any::<usize>(), any::<bool>()).prop_map(|(task, now)| Op::CancelTask(task, now)),
+        3 => (proptest::option::weighted(0.7, any::<usize>()), verb())
+            .prop_map(|(task, verb)| Op::Ask(task, verb)),
         20 => time.prop_map(Op::Advance),
         1 => Just(Op::Advance(GRACE)),
         5 => (kind, from).prop_map(|(kind, from)| Op::Subscribe(kind, from)),
@@ -214,6 +233,9 @@ struct Task {
     told: Reading,
     /// Since when it is at something else.
     dirty_since: Option<u64>,
+    /// Whether the task, and its present attempt, were asked to park.
+    suspended: bool,
+    suspending: bool,
     /// When it is ended by force if it is still asked to stop then, and the number of that timer.
     force: Option<(u64, u64)>,
 }
@@ -258,6 +280,7 @@ struct Model {
     lives: Vec<Life>,
     sealed: bool,
     canceled: Option<bool>,
+    suspended: bool,
     force_all: Option<(u64, u64)>,
     timers: u64,
     max_failures: Option<usize>,
@@ -295,6 +318,8 @@ impl Model {
             readings: vec![Reading::default()],
             told: Reading::default(),
             dirty_since: None,
+            suspended: false,
+            suspending: self.suspended,
             force: None,
         });
         if self.state == JobState::Pending {
@@ -319,6 +344,7 @@ impl Model {
         self.end_attempt(task);
         let entry = &mut self.tasks[task];
         entry.attempt += 1;
+        entry.suspending = self.suspended || entry.suspended;
         entry.readings.push(Reading::default());
         entry.told = Reading::default();
         self.enter(task, to, observed);
@@ -408,6 +434,38 @@ impl Model {
             // If it was seen to go on after an earlier request, this one counts.
             self.tasks[task].force = Some(self.timer());
         }
+    }
+
+    /// Whether the task takes it, else whether it is over. Somebody else runs it: it is at most asked to park, of which
+    /// there is no event until its code does.
+    fn ask(&mut self, task: usize, verb: Verb) -> Result<(), bool> {
+        let entry = &mut self.tasks[task];
+        let runs =
+            !matches!(entry.state, TaskState::Submitted | TaskState::Held | TaskState::Pending);
+        match verb {
+            _ if entry.state.is_terminal() || entry.state == TaskState::Canceling => Err(true),
+            Verb::Hold => Err(false),
+            Verb::Vacate | Verb::VacateNow if runs => Err(false),
+            Verb::Suspend | Verb::Resume => {
+                entry.suspended = verb == Verb::Suspend;
+                entry.suspending = entry.suspended;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ask_all(&mut self, verb: Verb) -> (usize, Vec<usize>) {
+        match verb {
+            _ if self.state.is_terminal() => {}
+            Verb::Suspend => self.suspended = true,
+            Verb::Resume => self.suspended = false,
+            _ => {}
+        }
+        let all: Vec<_> = (0..self.tasks.len()).map(|task| self.ask(task, verb)).collect();
+        let refused: Vec<_> = (0..all.len()).filter(|task| all[*task] == Err(false)).collect();
+        let taken = all.iter().filter(|answer| answer.is_ok()).count();
+        (taken + refused.len(), refused)
     }
 
     /// Lets time pass, with what is due ended by force.
@@ -794,6 +852,7 @@ impl World {
                 lives: Vec::new(),
                 sealed: false,
                 canceled: None,
+                suspended: false,
                 force_all: None,
                 timers: 0,
                 max_failures: case.max_failures,
@@ -834,6 +893,20 @@ impl World {
                 }
                 self.model.cancel(true, now);
                 self.touch();
+            }
+            Op::Ask(Some(task), verb) => self.ask(task % self.model.tasks.len(), verb),
+            Op::Ask(None, verb) => {
+                let job = &self.job;
+                let answer = match verb {
+                    Verb::Hold => job.hold(""),
+                    Verb::Release => job.release(""),
+                    Verb::Suspend => job.suspend(""),
+                    Verb::Resume => job.resume(""),
+                    Verb::Vacate => job.vacate(""),
+                    Verb::VacateNow => job.vacate_now(""),
+                };
+                let refused: Vec<_> = answer.refused.iter().map(|task| task.index()).collect();
+                assert_eq!((answer.asked, refused), self.model.ask_all(verb), "{verb:?}");
             }
             Op::Advance(by) => {
                 self.clock.advance(ms(by));
@@ -905,6 +978,20 @@ impl World {
         self.touch();
     }
 
+    fn ask(&mut self, task: usize, verb: Verb) {
+        let id = milepost::TaskId::new(task as u32);
+        let answer = match verb {
+            Verb::Hold => self.job.hold_task(id, ""),
+            Verb::Release => self.job.release_task(id, ""),
+            Verb::Suspend => self.job.suspend_task(id, ""),
+            Verb::Resume => self.job.resume_task(id, ""),
+            Verb::Vacate => self.job.vacate_task(id, ""),
+            Verb::VacateNow => self.job.vacate_task_now(id, ""),
+        };
+        let is_over = |error| matches!(error, milepost::ControlError::Over { .. });
+        assert_eq!(answer.map_err(is_over), self.model.ask(task, verb), "{verb:?} of {task}");
+    }
+
     fn write(&mut self, task: usize, back: usize, write: Write) {
         let writers = &self.writers[task];
         let index = writers.len() - 1 - back.min(writers.len() - 1);
@@ -927,6 +1014,7 @@ impl World {
         let is_present = index + 1 == entry.attempt as usize;
         assert_eq!(writer.is_canceled(), !(live && is_present) || self.is_asked_to_stop(task));
         if is_present && live {
+            assert_eq!(writer.is_suspending(), entry.suspending, "task {task}");
             // A report after quiet opens a whole window.
             if self.active_at.is_none_or(|last| now >= last + 2 * WINDOW) {
                 self.not_before = now + WINDOW;

@@ -122,6 +122,12 @@ impl Clock {
         drop(alarm);
     }
 
+    /// How many timers there are.
+    #[cfg(test)]
+    pub(crate) fn armed(&self) -> usize {
+        self.0.timers.lock().armed.len()
+    }
+
     /// A future that is ready at `at`.
     pub(crate) fn sleep_until(&self, at: Instant) -> Sleep {
         Sleep { clock: self.clone(), at, armed: None }

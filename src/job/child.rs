@@ -88,7 +88,7 @@ impl Child {
         let _lineage = Lineage::begin(job.id(), cx.job_id()).ok_or_else(cycle)?;
         let windows = progress.as_ref().map(|_| job.progress_windows());
         job.submit(&scheduler).map_err(ChildError::Submit)?;
-        let mut resting = Resting::begin(cx.core.clone(), cx.task);
+        let mut resting = Resting::begin(cx.core.clone(), cx.task, slot.clone());
         let wait = job.wait_until_done();
         let mut running = Running { job, wait, windows, progress, asked: Asked::default() };
         let summary = slot.watching(|cx| running.poll(cx, slot)).await;

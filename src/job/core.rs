@@ -17,7 +17,7 @@ use super::scheduler::{Scheduler, TaskQueue};
 use super::task::NewTask;
 use crate::base::{Clock, Timer, WakerKey, contain, drop_contained};
 use crate::bus::{Moment, Opened, Parked, Record, Shown, Source, Start, Table};
-use crate::meter::{Owner, Suspension};
+use crate::meter::{Owner, SlotRef, Suspension};
 use crate::model::{Cause, Event, JobId, TaskId, TaskRef};
 
 /// How often a thread looks whether the critical section is free before it sleeps: for some ten microseconds. With fewer
@@ -177,8 +177,8 @@ impl Owner for JobCore {
         self.update(|ledger, effects| ledger.flush(timer, effects));
     }
 
-    fn parks(self: Arc<Self>, task: u32) -> Option<Box<dyn Suspension>> {
-        self.suspend_here(TaskId::new(task))
+    fn parks(self: Arc<Self>, task: u32, slot: &SlotRef) -> Option<Box<dyn Suspension>> {
+        self.suspend_here(TaskId::new(task), slot.clone())
     }
 }
 

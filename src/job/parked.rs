@@ -5,15 +5,29 @@ use std::task::{Context, Poll};
 
 use super::core::JobCore;
 use super::resting::Resting;
-use crate::meter::Suspension;
+use crate::meter::{SlotRef, Suspension};
 use crate::model::TaskId;
 
 impl JobCore {
     /// Suspends a task whose code has come to a place for it, if it still is to be.
-    pub(super) fn suspend_here(self: Arc<Self>, task: TaskId) -> Option<Box<dyn Suspension>> {
-        let attempt = self.update(|ledger, effects| ledger.parked(task, effects))?;
-        let resting = Some(Resting::begin(self.clone(), task));
+    pub(super) fn suspend_here(
+        self: Arc<Self>,
+        task: TaskId,
+        slot: SlotRef,
+    ) -> Option<Box<dyn Suspension>> {
+        let parked = self.update(|ledger, effects| ledger.parked(task, effects))?;
+        let Some(attempt) = parked else { return Some(Box::new(Beside)) };
+        let resting = Some(Resting::begin(self.clone(), task, slot));
         Some(Box::new(Suspended { core: self, task, attempt, resting }))
+    }
+}
+
+/// Code that waits with that of the same task which has parked first.
+struct Beside;
+
+impl Suspension for Beside {
+    fn poll_return(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::core::JobCore;
-use super::ledger::Place;
-use super::scheduler::Rest;
+use super::ledger::{AfterRest, Place};
+use super::scheduler::{Rest, Scheduler};
+use crate::base::contain;
+use crate::meter::SlotRef;
 use crate::model::{Resources, TaskId};
 
 /// A wait of a task's code. Of several at the same time the first gives up the place, and the last one takes it back.
@@ -13,21 +15,27 @@ use crate::model::{Resources, TaskId};
 pub(super) struct Resting {
     core: Arc<JobCore>,
     task: TaskId,
+    slot: SlotRef,
+    scheduler: Option<Arc<dyn Scheduler>>,
     /// What the place is taken back by.
     back: Option<Box<dyn Rest>>,
     over: bool,
 }
 
 impl Resting {
-    pub(super) fn begin(core: Arc<JobCore>, task: TaskId) -> Resting {
-        let place = core.look(|ledger| ledger.rest_begins(task));
-        let resting = Resting { core, task, back: None, over: false };
-        resting.give_up(place);
+    /// The attempt of the task that has this slot waits.
+    pub(super) fn begin(core: Arc<JobCore>, task: TaskId, slot: SlotRef) -> Resting {
+        let begun = core.look(|ledger| ledger.rest_begins(task));
+        let scheduler = begun.as_ref().and_then(|(place, _)| place.scheduler.clone());
+        let resting = Resting { core, task, slot, scheduler, back: None, over: false };
+        if let Some((place, true)) = begun {
+            resting.give_up(place);
+        }
         resting
     }
 
-    fn give_up(&self, place: Option<Place>) {
-        let Some(Place { scheduler: Some(scheduler), resources }) = place else { return };
+    fn give_up(&self, place: Place) {
+        let Place { scheduler: Some(scheduler), resources } = place else { return };
         let rest = scheduler.rest(resources.as_deref().unwrap_or(&Resources::new()));
         let unkept = self.core.look(|ledger| ledger.keep_rest(self.task, rest));
         drop(unkept);
@@ -52,9 +60,15 @@ impl Resting {
         let back =
             self.back.take().or_else(|| self.core.look(|ledger| ledger.take_rest(self.task)));
         drop(back);
-        // Another wait may have begun while this one took the place back.
-        let others = self.core.look(|ledger| ledger.rest_ends(self.task));
-        self.give_up(others);
+        match self.core.look(|ledger| ledger.rest_ends(self.task, &self.slot)) {
+            AfterRest::Nothing => {}
+            AfterRest::GiveUp(place) => self.give_up(place),
+            AfterRest::Lost => {
+                if let Some(scheduler) = self.scheduler.take() {
+                    contain("a scheduler", || scheduler.worker_lost());
+                }
+            }
+        }
     }
 }
 

@@ -340,7 +340,7 @@ impl SlotRef {
 
     /// Has the task suspended, by whom it belongs to, if it still is to be.
     pub(super) fn park(&self) -> Option<Box<dyn Suspension>> {
-        self.page.region.owner()?.parks(self.slot().task())
+        self.page.region.owner()?.parks(self.slot().task(), self)
     }
 
     /// Registers a waker for what is in `mask`. The caller looks once more after it.

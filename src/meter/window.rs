@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::page::SlotRef;
 use crate::base::sync::{AtomicU8, Mutex, Ordering};
 use crate::base::{Alarm, Clock, Timer};
 
@@ -31,9 +32,9 @@ pub(crate) trait Owner: Send + Sync {
     /// own critical section.
     fn window_closes(self: Arc<Self>, timer: Timer);
 
-    /// The code of a task has come to a place where it can be suspended. None if it isn't to be after all.
-    fn parks(self: Arc<Self>, task: u32) -> Option<Box<dyn Suspension>> {
-        let _ = task;
+    /// The code of a task, whose slot it is, has come to a place where it can be suspended. None if it isn't to be after all.
+    fn parks(self: Arc<Self>, task: u32, slot: &SlotRef) -> Option<Box<dyn Suspension>> {
+        let _ = (task, slot);
         None
     }
 }

@@ -47,6 +47,18 @@ pub(super) struct Claim {
     pub(super) seen: Arc<AtomicU64>,
 }
 
+impl State {
+    /// The queue to be served next. A task that returns goes before all others, but doesn't keep those from running that
+    /// require nothing while it waits for what it requires.
+    fn first(&self) -> Option<&TaskQueue> {
+        match self.returning.first_key_value() {
+            None => self.queues.first(&self.capacity),
+            Some((_, first)) if self.capacity.takes_back(&first.resources) => None,
+            Some(_) => self.queues.first_plain(),
+        }
+    }
+}
+
 impl Places {
     pub(super) fn new(places: usize, capacity: Resources, waits: bool) -> Places {
         let state = State {
@@ -89,9 +101,7 @@ impl Places {
             return false;
         }
         let state = self.state.lock();
-        let taken = self.spare.load(Ordering::Relaxed) > 0
-            && state.returning.is_empty()
-            && state.queues.first(&state.capacity).is_some();
+        let taken = self.spare.load(Ordering::Relaxed) > 0 && state.first().is_some();
         if taken {
             self.spare.fetch_sub(1, Ordering::Relaxed);
         }
@@ -131,8 +141,9 @@ impl Places {
             }
             self.give_back(&mut state, queue.resources());
         }
-        let first = state.queues.first(&state.capacity).filter(|_| state.returning.is_empty());
-        let Some(first) = first.cloned() else {
+        // With less than none to spare, this worker's place is the one too many.
+        let may_go_on = self.spare.load(Ordering::Relaxed) >= 0;
+        let Some(first) = state.first().filter(|_| may_go_on).cloned() else {
             self.free(state, 1, &Resources::new());
             return false;
         };
@@ -157,7 +168,7 @@ impl Places {
         let mut wakers = Vec::new();
         while spare > 0
             && let Some(first) = returning.first_entry()
-            && capacity.has_free(&first.get().resources)
+            && capacity.takes_back(&first.get().resources)
         {
             let Returning { resources, waker } = first.remove();
             capacity.take(&resources);
@@ -285,6 +296,8 @@ impl Drop for Resting {
             // It goes on all the same.
             self.places.spare.fetch_sub(1, Ordering::Relaxed);
             state.capacity.take(&self.resources);
+            // Workers see that there may be one too many.
+            self.places.changes.fetch_add(1, Ordering::AcqRel);
         }
         drop(state);
         drop(waits);

@@ -41,6 +41,11 @@ impl Queues {
         firsts.min_by_key(|(key, _)| **key).map(|(_, queue)| queue)
     }
 
+    /// The same among those whose tasks require nothing.
+    pub(super) fn first_plain(&self) -> Option<&TaskQueue> {
+        self.plain.first_key_value().map(|(_, queue)| queue)
+    }
+
     /// Whether tasks wait that require something.
     pub(super) fn has_demanding(&self) -> bool {
         !self.demanding.is_empty()
@@ -78,6 +83,11 @@ impl Capacity {
         self.cores + u64::from(resources.cores) <= u64::from(self.total.cores)
             && self.memory + u128::from(resources.memory) <= u128::from(self.total.memory)
             && resources.labels.is_subset(&self.total.labels)
+    }
+
+    /// Whether a task that had them can have them again: what is no longer there at all is not waited for.
+    pub(super) fn takes_back(&self, resources: &Resources) -> bool {
+        self.has_free(resources) || resources.beyond(&self.total).is_some()
     }
 
     pub(super) fn take(&mut self, resources: &Resources) {

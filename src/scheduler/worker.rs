@@ -29,6 +29,8 @@ struct Worker {
     counted: bool,
     /// Whether it lives on the runtime: then it is dropped before it is through only if that shuts down.
     on_runtime: bool,
+    /// Whether it has been polled there.
+    begun: bool,
 }
 
 impl Worker {
@@ -41,11 +43,12 @@ impl Worker {
             still_first: Arc::new(move || places.is_first(&seen)),
             counted: true,
             on_runtime: false,
+            begun: false,
         }
     }
 
     fn start_async(mut self, run: Option<TaskRun>) {
-        self.on_runtime = true;
+        (self.on_runtime, self.begun) = (true, false);
         let shared = self.shared.clone();
         drop(shared.handle().spawn(self.work(run)));
     }
@@ -59,6 +62,7 @@ impl Worker {
     }
 
     async fn work(mut self, mut run: Option<TaskRun>) {
+        self.begun = true;
         let mut n = 0u32;
         while let Some(mut present) = run.take().or_else(|| self.next()) {
             if present.is_blocking() {
@@ -119,7 +123,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        if self.on_runtime && !std::thread::panicking() {
+        // While the thread panics, it may be the worker that does; but not one that was never polled.
+        if self.on_runtime && !(self.begun && std::thread::panicking()) {
             self.shared.places.lose();
         }
         self.shared.places.leave(&mut self.claim, self.counted);

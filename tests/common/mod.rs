@@ -1,12 +1,15 @@
 //! What the tests share: jobs on a manual clock, streams read to what is there, and the checks that hold for any job.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use milepost::{
-    Event, EventStream, Job, ManualClock, Scheduler, StreamEvent, TaskId, TaskProgressUpdated,
-    TaskQueue, TaskReporter, TaskRun, TaskState,
+    Event, EventStream, Job, JobBuilder, ManualClock, Scheduler, StreamEvent, TaskContext,
+    TaskError, TaskId, TaskProgressUpdated, TaskQueue, TaskReporter, TaskRun, TaskState,
 };
 use parking_lot::Mutex;
 
@@ -22,6 +25,37 @@ pub(crate) fn job() -> (Job, ManualClock) {
     let clock = ManualClock::new();
     let job = Job::builder("job").clock(clock.clock()).build().expect("the settings make sense");
     (job, clock)
+}
+
+/// The same, with settings.
+pub(crate) fn job_with(set: impl FnOnce(JobBuilder) -> JobBuilder) -> (Job, ManualClock) {
+    let clock = ManualClock::new();
+    let builder = set(Job::builder("job").clock(clock.clock()));
+    (builder.build().expect("the settings make sense"), clock)
+}
+
+/// What has become of a task: each state with the attempt and the cause, such as `"held 2: held: for lunch"`.
+pub(crate) fn story(job: &Job, task: impl Into<milepost::TaskRef>) -> Vec<String> {
+    let task = job.task_snapshot(task).expect("the job has the task").task;
+    let changes = drain(&mut job.task_state_changed()).into_iter();
+    changes
+        .filter(|change| change.task == task)
+        .map(|change| match &change.cause {
+            Some(cause) => format!("{} {}: {cause}", change.to, change.attempt),
+            None => format!("{} {}", change.to, change.attempt),
+        })
+        .collect()
+}
+
+/// Polls an attempt once. True if it is over.
+pub(crate) fn step(run: &mut TaskRun) -> bool {
+    Pin::new(run).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+/// The code of a task that waits until it is asked to stop, and stops.
+pub(crate) async fn obeys(cx: TaskContext, _input: ()) -> Result<u32, TaskError> {
+    cx.canceled().await;
+    Err(TaskError::msg("stopped"))
 }
 
 /// A task that runs.

@@ -7,7 +7,7 @@ use super::control::Vacating;
 use super::lanes::Head;
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
-use super::table::{Extra, Runner, TaskEntry};
+use super::table::{Runner, TaskEntry};
 use crate::base::{Alarm, Wakes};
 use crate::bus::{Shown, Update, When};
 use crate::job::TransitionError;
@@ -154,8 +154,8 @@ impl Ledger {
             if unit.is_some() || !properties.is_empty() {
                 slot.preset(unit, properties);
             }
-            let suspended = |extra: &Extra| extra.suspended.is_some();
-            if self.seldom.suspended.is_some() || entry.extra.as_deref().is_some_and(suspended) {
+            let own = entry.extra.as_ref().is_some_and(|extra| extra.suspended.is_some());
+            if self.seldom.suspended.is_some() || own {
                 // Nobody watches it yet.
                 slot.suspend(true, &mut Wakes::default());
             }
@@ -407,7 +407,11 @@ impl Ledger {
             }
             Due::Retry(id, attempt) => {
                 if present(self, id, attempt) == Some(TaskState::Submitted) {
-                    self.enqueue(id, effects);
+                    // If it is gone, the task was held meanwhile and is queued by its release.
+                    let timer = self.tasks.get_mut(id).and_then(|entry| entry.extra().timer.take());
+                    if timer.is_some() {
+                        self.enqueue(id, effects);
+                    }
                 }
             }
         }
@@ -424,7 +428,9 @@ impl Ledger {
         if !runs_on {
             return CauseKind::Forced;
         }
-        if entry.runner.is_scheduler() {
+        // One that rests has no place to lose; it says so itself when it goes on.
+        let rests = entry.extra.as_ref().is_some_and(|extra| extra.waits.rests());
+        if entry.runner.is_scheduler() && !rests {
             effects.abandoned += 1;
             // The job may have ended, and let go of it, by the time that it is told.
             effects.scheduler.clone_from(&self.queue.scheduler);

@@ -132,7 +132,7 @@ impl Ledger {
     /// Ends all tasks: the job has taken as long as it may.
     pub(super) fn deadline(&mut self, at: u64, effects: &mut Effects) {
         let deadline = humantime::format_duration(self.options.deadline.unwrap_or_default());
-        self.sealed = true;
+        (self.sealed, self.seldom.is_late) = (true, true);
         drop(self.queue.lanes.take_all());
         for id in self.tasks.ids() {
             let state = self.tasks.get(id).map_or(TaskState::Completed, |entry| entry.state);
@@ -150,9 +150,43 @@ impl Ledger {
     fn end_late(&mut self, at: u64, id: TaskId, mut message: String, effects: &mut Effects) {
         let kind = self.give_up(id, effects);
         if kind == CauseKind::Abandoned {
-            message.push_str(" and did not yield");
+            message.push_str(", and its code did not yield");
         }
         let failure = Failure::new(FailureKind::TimedOut, message);
         self.end(at, id, End::new(TaskState::TimedOut).error(failure), effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::base::ManualClock;
+    use crate::job::Job;
+
+    #[test]
+    fn g9_a_job_that_has_ended_has_no_timer_left() {
+        for end in ["completed", "canceled", "dropped", "suspended"] {
+            let clock = ManualClock::new();
+            let limited = Job::builder("job").deadline(Duration::from_secs(9));
+            let open = limited.clock(clock.clock()).open().expect("the settings make sense");
+            let task = open.task("task").timeout(Duration::from_secs(5));
+            let task = task.reporter().expect("the job takes tasks");
+            task.running().expect("a new task can run");
+            assert_eq!(clock.clock().armed(), 2);
+            let job = open.close();
+            match end {
+                "completed" => task.complete(()).expect("it runs"),
+                "canceled" => job.cancel_now(""),
+                "dropped" => drop(task),
+                _ => {
+                    job.suspend("");
+                    task.suspended().expect("it runs");
+                    assert_eq!(clock.clock().armed(), 1, "its time doesn't count");
+                    task.complete(()).expect("it was not ended");
+                }
+            }
+            assert_eq!((job.is_ended(), clock.clock().armed()), (true, 0), "{end}");
+        }
     }
 }

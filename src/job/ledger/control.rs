@@ -55,14 +55,14 @@ impl Ledger {
         match verb {
             Verb::Hold => self.hold(id, state, cause, effects),
             Verb::Release => Ok(self.release(id, state, cause, effects)),
-            Verb::Suspend => Ok(self.suspend(id, Some(cause), effects)),
-            Verb::Resume => {
+            Verb::Suspend | Verb::Resume => {
+                let suspends = verb == Verb::Suspend;
                 if state == TaskState::Suspended
                     && let Some(entry) = self.tasks.get_mut(id)
                 {
-                    entry.extra().resumed = Some(cause.clone());
+                    entry.extra().resumed = (!suspends).then(|| cause.clone());
                 }
-                Ok(self.suspend(id, None, effects))
+                Ok(self.suspend(id, suspends.then_some(cause), effects))
             }
             Verb::Vacate | Verb::VacateNow => match state {
                 TaskState::Assigned | TaskState::Running | TaskState::Suspended => {
@@ -91,9 +91,10 @@ impl Ledger {
         }
         let (mut asked, mut refused) = (0, Vec::new());
         for id in self.tasks.ids() {
-            // Tasks that wait won't start before the job is resumed.
-            let waits = |entry: &TaskEntry| entry.slot.is_none();
+            // Tasks that wait for their scheduler won't start before the job is resumed.
+            let waits = |entry: &TaskEntry| entry.slot.is_none() && !entry.state.is_terminal();
             if verb == Verb::Suspend && self.tasks.get(id).is_some_and(waits) {
+                asked += 1;
                 continue;
             }
             match self.control(id, verb, cause, effects) {
@@ -136,8 +137,10 @@ impl Ledger {
         let Some(entry) = self.tasks.get_mut(id) else { return };
         if let Some(extra) = &mut entry.extra {
             extra.held = None;
-            if let Some(vacating) = &mut extra.vacating {
-                vacating.to = TaskState::Submitted;
+            if let Some(vacating) = &mut extra.vacating
+                && vacating.to == TaskState::Held
+            {
+                *vacating = Vacating { to: TaskState::Submitted, cause: cause.clone() };
             }
         }
         if state == TaskState::Held && entry.runner.is_scheduler() {
@@ -162,13 +165,18 @@ impl Ledger {
         }
     }
 
-    /// The task's code has come to a place where it can be suspended. Returns the attempt; none if it isn't to be any more.
-    pub(crate) fn parked(&mut self, id: TaskId, effects: &mut Effects) -> Option<u32> {
-        let running = |entry: &&TaskEntry| entry.state == TaskState::Running;
-        let entry = self.tasks.get(id).filter(running)?;
+    /// The task's code has come to a place where it can be suspended. Returns the attempt, if no other code of the task has
+    /// parked before; none if it isn't to be suspended any more.
+    pub(crate) fn parked(&mut self, id: TaskId, effects: &mut Effects) -> Option<Option<u32>> {
+        let parks =
+            |entry: &&TaskEntry| matches!(entry.state, TaskState::Running | TaskState::Suspended);
+        let entry = self.tasks.get(id).filter(parks)?;
         let slot = self.board.meter.get(entry.slot?)?;
         if !slot.is_suspending() || slot.is_canceled() {
             return None;
+        }
+        if entry.state == TaskState::Suspended {
+            return Some(None);
         }
         let own = entry.extra.as_ref().and_then(|extra| extra.suspended.clone());
         let cause = own.or_else(|| self.seldom.suspended.clone());
@@ -176,7 +184,7 @@ impl Ledger {
         self.pause_timeout(id);
         let at = self.now();
         self.enter(at, id, TaskState::Suspended, cause, false, effects);
-        Some(attempt)
+        Some(Some(attempt))
     }
 
     /// The attempt's code goes on.

@@ -56,6 +56,8 @@ pub(crate) struct Seldom {
     pub(super) force_timer: Option<Timer>,
     /// When the job has taken as long as it may.
     pub(super) deadline: Option<Timer>,
+    /// It has: its tasks end by that alone.
+    pub(super) is_late: bool,
     /// Tasks are held when they are submitted.
     pub(super) held: Option<Arc<Cause>>,
     /// No task starts, and all that run are asked to park.

@@ -73,6 +73,9 @@ impl Ledger {
             self.board.sums.note_unit(settings.unit.as_ref());
             entry.extra().settings = Some(settings);
         }
+        if let Some(cause) = self.seldom.held.clone().filter(|_| runner.is_scheduler()) {
+            entry.extra().held = Some(cause);
+        }
         self.board.sums.add(Share::of(&entry, &Reading::default()));
         self.tasks.push(entry);
         self.counts.enter(TaskState::Pending);
@@ -121,8 +124,7 @@ impl Ledger {
 
     fn submit_task(&mut self, at: u64, id: TaskId, effects: &mut Effects) {
         self.enter(at, id, TaskState::Submitted, None, false, effects);
-        let own = self.tasks.get_mut(id).and_then(|entry| entry.extra.as_mut()?.held.take());
-        match own.or_else(|| self.seldom.held.clone()) {
+        match self.tasks.get_mut(id).and_then(|entry| entry.extra.as_mut()?.held.take()) {
             Some(cause) => self.enter(at, id, TaskState::Held, Some(cause), false, effects),
             None => self.enqueue(id, effects),
         }
@@ -198,6 +200,7 @@ impl Ledger {
         if let Some(most) = self.options.max_failures
             && self.counts.failed() >= most
             && self.seldom.canceled.is_none()
+            && !self.seldom.is_late
         {
             let message = format!("{most} failed, which is as many as may");
             let cause = Cause::canceled(CancelReason::Consequence, Some(message.into()));

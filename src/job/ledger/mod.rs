@@ -20,6 +20,6 @@ pub(crate) use attempts::{Finish, Started};
 pub(crate) use control::{Refusal, Verb};
 pub(crate) use lanes::Head;
 pub(crate) use read::HandleResult;
-pub(crate) use rest::Place;
+pub(crate) use rest::{AfterRest, Place};
 pub(crate) use state::{Ledger, Options};
 pub(crate) use table::{Adder, Runner};

@@ -108,7 +108,9 @@ impl Ledger {
     }
 
     pub(crate) fn cancel_cause(&self, id: TaskId) -> Option<Arc<Cause>> {
-        self.entry(id)?.extra.as_ref()?.canceled.clone()
+        let extra = self.entry(id)?.extra.as_ref()?;
+        let vacated = || extra.vacating.as_ref().map(|vacating| vacating.cause.clone());
+        extra.canceled.clone().or_else(vacated)
     }
 
     pub(crate) fn task_snapshot(&self, id: TaskId) -> Option<TaskSnapshot> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::state::Ledger;
 use crate::job::scheduler::{Rest, Scheduler};
+use crate::meter::SlotRef;
 use crate::model::{Resources, TaskId};
 
 /// What the attempt of a task has of its scheduler.
@@ -20,6 +21,21 @@ pub(crate) struct Waits {
     rest: Option<Box<dyn Rest>>,
 }
 
+/// What is to be done when a wait is over.
+pub(crate) enum AfterRest {
+    Nothing,
+    /// Others go on though the place was taken back: it is to be given up again.
+    GiveUp(Place),
+    /// The code was given up while it waited: its scheduler has lost a worker.
+    Lost,
+}
+
+impl Waits {
+    pub(super) fn rests(&self) -> bool {
+        self.count > 0
+    }
+}
+
 impl Ledger {
     /// What a task has of its scheduler, which is none if somebody else runs it.
     pub(crate) fn place_of(&self, id: TaskId) -> Option<Place> {
@@ -29,11 +45,12 @@ impl Ledger {
         Some(Place { scheduler, resources })
     }
 
-    /// The code of a task waits. Returns what is to be given up, unless it was.
-    pub(crate) fn rest_begins(&mut self, id: TaskId) -> Option<Place> {
+    /// The code of a task waits. Returns what it has, and whether that is to be given up, unless it was.
+    pub(crate) fn rest_begins(&mut self, id: TaskId) -> Option<(Place, bool)> {
         let waits = &mut self.tasks.get_mut(id)?.extra().waits;
         waits.count += 1;
-        if waits.count == 1 { self.place_of(id) } else { None }
+        let is_first = waits.count == 1;
+        Some((self.place_of(id)?, is_first))
     }
 
     /// Keeps that by which a place is taken back; returns it if the task has gone.
@@ -50,10 +67,19 @@ impl Ledger {
         if waits.count == 1 { waits.rest.take() } else { None }
     }
 
-    /// A wait is over. If others go on though the place was taken back, returns what is to be given up again.
-    pub(crate) fn rest_ends(&mut self, id: TaskId) -> Option<Place> {
-        let waits = &mut self.tasks.get_mut(id)?.extra.as_mut()?.waits;
+    /// A wait of the attempt that has this slot is over.
+    pub(crate) fn rest_ends(&mut self, id: TaskId, slot: &SlotRef) -> AfterRest {
+        // Of a task that has gone nothing else waits.
+        let mut gone = Waits { count: 1, rest: None };
+        let extra = self.tasks.get_mut(id).and_then(|entry| entry.extra.as_mut());
+        let waits = extra.map_or(&mut gone, |extra| &mut extra.waits);
         waits.count = waits.count.saturating_sub(1);
-        if waits.count > 0 && waits.rest.is_none() { self.place_of(id) } else { None }
+        match waits.count {
+            0 if slot.is_abandoned() => AfterRest::Lost,
+            1.. if waits.rest.is_none() => {
+                self.place_of(id).map_or(AfterRest::Nothing, AfterRest::GiveUp)
+            }
+            _ => AfterRest::Nothing,
+        }
     }
 }
