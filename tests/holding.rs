@@ -227,9 +227,10 @@ fn tasks_that_somebody_else_runs_refuse() {
     let waits = job.reporter("next").unwrap();
     for task in [&reporter, &waits] {
         let refused = job.hold_task(task, "").unwrap_err();
-        assert!(matches!(refused, ControlError::NotRestartable { .. }), "{refused}");
+        assert!(matches!(refused, ControlError::RunElsewhere { .. }), "{refused}");
         let message = refused.to_string();
         assert!(message.contains(&format!("task {}", task.id())), "{message}");
+        assert!(message.contains("suspend or cancel"), "no way out: {message}");
     }
     assert_eq!(job.hold("all").refused, [reporter.id(), waits.id()]);
     assert_eq!(job.counts().of(TaskState::Held), 0);

@@ -332,10 +332,12 @@ fn what_can_run_only_once_or_is_run_elsewhere_refuses() {
     job.submit(&hand).unwrap();
     let mut run = hand.next().unwrap();
     assert!(!step(&mut run));
-    for refused in [once.vacate(""), once.vacate_now(""), job.vacate_task(&reporter, "")] {
+    for refused in [once.vacate(""), once.vacate_now("")] {
         let refused = refused.unwrap_err();
         assert!(matches!(refused, ControlError::NotRestartable { .. }), "{refused}");
     }
+    let refused = job.vacate_task(&reporter, "").unwrap_err();
+    assert!(matches!(refused, ControlError::RunElsewhere { .. }), "{refused}");
     assert_eq!(job.vacate_now("").refused, [once.id(), reporter.id()]);
     assert!(!step(&mut run) && !reporter.is_canceled(), "nobody has asked them to stop");
     assert!(seq < job.last_seq() && job.counts().running() == 2);

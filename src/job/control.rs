@@ -14,7 +14,7 @@ use crate::model::{Cause, CauseKind, TaskId, TaskRef};
 pub struct Controlled {
     /// How many tasks it was asked of: all that have not ended and are not being canceled.
     pub asked: usize,
-    /// Those of them that run and can't run again, so that they go on.
+    /// Those of them that go on, as they run and can't run again, or somebody else runs them.
     pub refused: Vec<TaskId>,
 }
 
@@ -45,6 +45,7 @@ impl JobCore {
                 let name = ledger.task_name(task).unwrap_or_default();
                 match refusal {
                     Refusal::NotRestartable => ControlError::NotRestartable { task, name },
+                    Refusal::RunElsewhere => ControlError::RunElsewhere { task, name },
                     Refusal::Over(state) => ControlError::Over { task, name, state },
                 }
             })

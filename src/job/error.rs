@@ -74,7 +74,7 @@ impl fmt::Display for AddError {
         match self {
             AddError::Sealed { job, name } => write!(
                 f,
-                "job {name:?} ({job}) takes no more tasks: it was submitted, closed or canceled; \
+                "job {name:?} ({job}) takes no more tasks: it was submitted, closed or canceled, or its deadline has passed; \
                  to add tasks later, make it with JobBuilder::open"
             ),
             AddError::NotRestartable { task } => write!(
@@ -177,6 +177,13 @@ pub enum ControlError {
         /// The task's name.
         name: Arc<str>,
     },
+    /// Somebody else runs the task, by a [`TaskReporter`](crate::TaskReporter) or [`Job::run`](crate::Job::run).
+    RunElsewhere {
+        /// The task.
+        task: TaskId,
+        /// The task's name.
+        name: Arc<str>,
+    },
     /// The task has ended, or is being canceled.
     Over {
         /// The task.
@@ -196,6 +203,10 @@ impl fmt::Display for ControlError {
                 f,
                 "task {task} ({name}) can run only once and can't be stopped to start over: add it with add_with, \
                  add_blocking_with or add_task, or suspend or cancel it"
+            ),
+            ControlError::RunElsewhere { task, name } => write!(
+                f,
+                "task {task} ({name}) is run by somebody else, who alone can stop it to start over: suspend or cancel it"
             ),
             ControlError::Over { task, name, state } => {
                 write!(f, "task {task} ({name}) is {state} and does nothing else any more")

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
+use super::table::TaskEntry;
 use crate::job::alarm::Due;
 use crate::job::effects::Effects;
 use crate::model::{Cause, CauseKind, Failure, FailureKind, JobState, TaskId, TaskState};
@@ -47,7 +48,7 @@ impl Ledger {
         let at = self.now();
         let asked_now = self.cancel_one(at, id, &cause, effects);
         if now {
-            let canceling = |entry: &super::table::TaskEntry| entry.state == TaskState::Canceling;
+            let canceling = |entry: &TaskEntry| entry.state == TaskState::Canceling;
             if self.tasks.get(id).is_some_and(canceling) {
                 self.force(at, id, effects);
             }
@@ -148,8 +149,10 @@ impl Ledger {
     }
 
     fn end_late(&mut self, at: u64, id: TaskId, mut message: String, effects: &mut Effects) {
-        let kind = self.give_up(id, effects);
-        if kind == CauseKind::Abandoned {
+        // Of one that somebody else runs nobody knows.
+        let runs_here = |entry: &TaskEntry| entry.runner.is_scheduler();
+        let runs_here = self.tasks.get(id).is_some_and(runs_here);
+        if self.give_up(id, effects) == CauseKind::Abandoned && runs_here {
             message.push_str(", and its code did not yield");
         }
         let failure = Failure::new(FailureKind::TimedOut, message);

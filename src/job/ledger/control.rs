@@ -28,6 +28,8 @@ pub(crate) enum Verb {
 pub(crate) enum Refusal {
     /// It runs, and could not run again.
     NotRestartable,
+    /// Somebody else runs it.
+    RunElsewhere,
     /// It has ended or is about to.
     Over(TaskState),
 }
@@ -99,8 +101,8 @@ impl Ledger {
             }
             match self.control(id, verb, cause, effects) {
                 Ok(()) => asked += 1,
-                Err(Refusal::NotRestartable) => refused.push(id),
                 Err(Refusal::Over(_)) => {}
+                Err(_) => refused.push(id),
             }
         }
         self.tell_ready(effects);
@@ -116,8 +118,8 @@ impl Ledger {
     ) -> Result<(), Refusal> {
         let Some(entry) = self.tasks.get_mut(id) else { return Ok(()) };
         match state {
-            // Somebody else runs it, who can't be kept from doing so.
-            _ if !entry.runner.is_scheduler() => return Err(Refusal::NotRestartable),
+            // Whoever that is can't be kept from doing so.
+            _ if !entry.runner.is_scheduler() => return Err(Refusal::RunElsewhere),
             TaskState::Pending => entry.extra().held = Some(cause.clone()),
             TaskState::Submitted => {
                 self.dequeue(id);
@@ -215,8 +217,10 @@ impl Ledger {
         let alarm = |attempt| self.alarm(Due::Vacate(id, attempt));
         let alarm = self.tasks.get(id).map(|entry| alarm(entry.attempt));
         let Some(entry) = self.tasks.get_mut(id) else { return Ok(()) };
-        if entry.runner != Runner::Repeatedly {
-            return Err(Refusal::NotRestartable);
+        match entry.runner {
+            Runner::Repeatedly => {}
+            Runner::Once => return Err(Refusal::NotRestartable),
+            Runner::Driven | Runner::Reporter => return Err(Refusal::RunElsewhere),
         }
         let slot = entry.slot.and_then(|slot| self.board.meter.get(slot));
         let extra = entry.extra();
