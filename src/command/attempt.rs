@@ -70,6 +70,7 @@ impl Attempt {
             program: self.command.program.to_string_lossy().into(),
             code: status.code(),
             signal: status.signal(),
+            stdout,
             stderr,
         }
         .into())
@@ -92,7 +93,10 @@ impl Attempt {
         let Some(directory) = &self.command.directory else { return Ok(PathBuf::from(".")) };
         match fs::metadata(directory) {
             Ok(metadata) if metadata.is_dir() => Ok(directory.clone()),
-            _ => Err(CommandNotStarted::NoSuchDirectory { directory: directory.clone() }),
+            other => {
+                let (directory, exists) = (directory.clone(), other.is_ok());
+                Err(CommandNotStarted::NoSuchDirectory { directory, exists })
+            }
         }
     }
 

@@ -28,6 +28,8 @@ const CAPTURE: usize = 64 * 1024;
 ///   period](crate::JobBuilder::grace), or when a timeout is over, is killed by SIGKILL. A program that exits with 0 when it is asked
 ///   to end has completed.
 /// - **Suspending** stops the group by SIGSTOP, at once; SIGCONT has it go on.
+/// - **Holding and vacating** ask as cancelling does, and then the program is run anew, also if it exits with 0 after SIGTERM:
+///   nobody knows whether it was through.
 /// - **Output** is read as it comes, however much it is, and costs bounded memory.
 ///
 /// It needs no runtime: each attempt that runs takes a thread of the crate's own pool.

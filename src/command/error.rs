@@ -32,11 +32,13 @@ pub struct CommandFailed {
     pub code: Option<i32>,
     /// The number of the signal that killed it.
     pub signal: Option<i32>,
+    /// The end of what it wrote to its standard output.
+    pub stdout: Captured,
     /// The end of what it wrote to its standard error.
     pub stderr: Captured,
 }
 
-/// As much of the last line of standard error as the message has, in characters.
+/// As much of the last line of its outputs as the message has, in characters.
 const LONGEST_HINT: usize = 300;
 
 impl fmt::Display for CommandFailed {
@@ -52,14 +54,17 @@ impl fmt::Display for CommandFailed {
             }
             (None, None) => f.write_str("ended in an unknown way")?,
         }
-        let text = self.stderr.text();
-        match text.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
-            Some(line) => {
-                write!(f, ": {}", line.chars().take(LONGEST_HINT).collect::<String>())
-            }
+        match last_line(&self.stderr).or_else(|| last_line(&self.stdout)) {
+            Some(line) => write!(f, ": {line}"),
             None => Ok(()),
         }
     }
+}
+
+fn last_line(output: &Captured) -> Option<String> {
+    let text = output.text();
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+    Some(line.chars().take(LONGEST_HINT).collect())
 }
 
 impl Error for CommandFailed {}
@@ -110,6 +115,8 @@ pub enum CommandNotStarted {
     NoSuchDirectory {
         /// The directory, as it was given.
         directory: PathBuf,
+        /// Whether there is something else of that name.
+        exists: bool,
     },
     /// The file for its standard input can't be opened.
     Stdin {
@@ -188,7 +195,10 @@ impl fmt::Display for CommandNotStarted {
             CommandNotStarted::NotExecutable { program, why } => {
                 write!(f, "the program {program:?} can't be run: {why}")
             }
-            CommandNotStarted::NoSuchDirectory { directory } => {
+            CommandNotStarted::NoSuchDirectory { directory, exists: true } => {
+                write!(f, "{directory:?} is no directory to run the program in: give another one")
+            }
+            CommandNotStarted::NoSuchDirectory { directory, exists: false } => {
                 write!(
                     f,
                     "there is no directory {directory:?} to run the program in: create it first"

@@ -11,6 +11,7 @@ use super::group::Group;
 use super::{Command, CommandFailed, CommandNotStarted, CommandOutput};
 use crate::base::run_on_pool;
 use crate::job::{Task, TaskContext, TaskError};
+use crate::model::{Canceled, CauseKind};
 
 impl Task for Command {
     type Output = CommandOutput;
@@ -22,6 +23,10 @@ impl Task for Command {
     }
 
     async fn run(&self, cx: TaskContext) -> Result<CommandOutput, TaskError> {
+        if cx.is_suspending() {
+            // Not to be started and stopped, which would be too late for a program that is soon done.
+            cx.checkpoint().await?;
+        }
         let group = Arc::new(Group::default());
         let _kill = KillOnDrop(group.clone());
         let attempt = Attempt {
@@ -49,7 +54,13 @@ impl Task for Command {
                 Either::Left((end, _)) => return over(end),
                 Either::Right((Either::Left(_), _)) => {
                     group.terminate();
-                    return over(end.await);
+                    let end = over(end.await);
+                    // Of one that is to run again nobody knows whether it was through or only obeyed.
+                    let again = matches!(
+                        cx.cancel_cause().map(|cause| cause.kind),
+                        Some(CauseKind::Held | CauseKind::Released | CauseKind::Vacated)
+                    );
+                    return if again && end.is_ok() { Err(Canceled.into()) } else { end };
                 }
                 Either::Right((Either::Right(_), _)) => {
                     group.stop();
