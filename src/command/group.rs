@@ -35,6 +35,7 @@ impl Group {
         match state.asked {
             Some(Asked::Terminate) => state.signal(Signal::TERM),
             Some(Asked::Kill) => state.signal(Signal::KILL),
+            None if state.stopped => state.stop(),
             None => {}
         }
     }
@@ -66,10 +67,7 @@ impl Group {
         let mut state = self.0.lock();
         if state.asked.is_none() {
             state.stopped = true;
-            state.signal(Signal::STOP);
-            if let Some(processes) = &state.processes {
-                let _ = kill_process(processes.leader, Signal::CONT);
-            }
+            state.stop();
         }
     }
 
@@ -87,6 +85,13 @@ impl Group {
 }
 
 impl State {
+    fn stop(&self) {
+        self.signal(Signal::STOP);
+        if let Some(processes) = &self.processes {
+            let _ = kill_process(processes.leader, Signal::CONT);
+        }
+    }
+
     fn go_on(&mut self) {
         if std::mem::take(&mut self.stopped) {
             self.signal(Signal::CONT);
@@ -185,6 +190,13 @@ mod tests {
         group.kill();
         let (_watchdog, mut child) = start(&group, SCRIPT);
         assert_eq!(child.wait().expect("a child").signal(), Some(9));
+        group.end();
+        let group = Group::default();
+        group.stop();
+        let (_watchdog, mut child) = start(&group, SCRIPT);
+        wait(Pid::from_child(&child), WaitIdOptions::STOPPED);
+        group.terminate();
+        assert_eq!(child.wait().expect("a child").code(), Some(7));
         group.end();
     }
 }
