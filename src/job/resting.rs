@@ -51,9 +51,10 @@ impl Resting {
         }
         let back =
             self.back.take().or_else(|| self.core.look(|ledger| ledger.take_rest(self.task)));
+        let has_returned = back.is_some();
         drop(back);
         // Another wait may have begun while this one took the place back.
-        let others = self.core.look(|ledger| ledger.rest_ends(self.task));
+        let others = self.core.look(|ledger| ledger.rest_ends(self.task, has_returned));
         self.give_up(others);
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Waits {
     count: u32,
     /// By which the last of them takes the place back.
     rest: Option<Box<dyn Rest>>,
+    /// It was handed out for that, and is on its way.
+    returning: bool,
 }
 
 impl Ledger {
@@ -47,13 +49,18 @@ impl Ledger {
     /// That by which the place is taken back, for the last wait.
     pub(crate) fn take_rest(&mut self, id: TaskId) -> Option<Box<dyn Rest>> {
         let waits = &mut self.tasks.get_mut(id)?.extra.as_mut()?.waits;
-        if waits.count == 1 { waits.rest.take() } else { None }
+        let rest = if waits.count == 1 { waits.rest.take() } else { None };
+        waits.returning |= rest.is_some();
+        rest
     }
 
-    /// A wait is over. If others go on though the place was taken back, returns what is to be given up again.
-    pub(crate) fn rest_ends(&mut self, id: TaskId) -> Option<Place> {
+    /// A wait is over, which `has_returned` if it was the one that took the place back. If others go on though the place
+    /// was taken back, returns what is to be given up again.
+    pub(crate) fn rest_ends(&mut self, id: TaskId, has_returned: bool) -> Option<Place> {
         let waits = &mut self.tasks.get_mut(id)?.extra.as_mut()?.waits;
         waits.count = waits.count.saturating_sub(1);
-        if waits.count > 0 && waits.rest.is_none() { self.place_of(id) } else { None }
+        waits.returning &= !has_returned;
+        let is_back = waits.rest.is_none() && !waits.returning;
+        if waits.count > 0 && is_back { self.place_of(id) } else { None }
     }
 }
