@@ -124,10 +124,12 @@ impl Places {
     /// Has a worker serve the first queue, instead of the one that it has. False if there is none: then its place is given
     /// back in the same moment, so that a job that becomes ready finds the room.
     fn choose(&self, claim: &mut Claim, is_empty: bool) -> bool {
+        // Dropped after the lock: it may be the last that keeps its job, whose drop runs code of users.
+        let before = claim.queue.take();
         let mut state = self.state.lock();
-        if let Some(queue) = claim.queue.take() {
+        if let Some(queue) = &before {
             if is_empty {
-                state.queues.remove(&queue);
+                state.queues.remove(queue);
             }
             self.give_back(&mut state, queue.resources());
         }
