@@ -159,7 +159,7 @@ impl Places {
         let mut wakers = Vec::new();
         while spare > 0
             && let Some(first) = returning.first_entry()
-            && capacity.has_free(&first.get().resources)
+            && capacity.has_free_again(&first.get().resources)
         {
             let Returning { resources, waker } = first.remove();
             capacity.take(&resources);

@@ -77,6 +77,11 @@ impl Capacity {
             && resources.labels.is_subset(&self.total.labels)
     }
 
+    /// The same for a task that has begun, which doesn't wait for what won't be there.
+    pub(super) fn has_free_again(&self, resources: &Resources) -> bool {
+        self.has_free(resources) || resources.beyond(&self.total).is_some()
+    }
+
     pub(super) fn take(&mut self, resources: &Resources) {
         self.cores += u64::from(resources.cores);
         self.memory += u128::from(resources.memory);
