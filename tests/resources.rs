@@ -185,6 +185,62 @@ fn code_that_is_given_up_keeps_its_resources_but_not_its_place() {
     });
 }
 
+#[test]
+fn tasks_that_no_longer_wait_keep_no_others_waiting() {
+    let verbs: [fn(&Job, &TaskHandle<()>); 5] = [
+        |_, large| large.cancel("not needed"),
+        |job, _| job.cancel("not needed"),
+        |_, large| large.hold("not now").unwrap(),
+        |job, _| drop(job.hold("not now")),
+        |job, _| drop(job.suspend("not now")),
+    ];
+    for verb in verbs {
+        within(move || {
+            let scheduler = LocalScheduler::builder(2).wait_for_resources().build().unwrap();
+            let (job, other) = (Job::new("job"), Job::new("other"));
+            let large = gated(&job, "large", cores(64));
+            let larger = gated(&job, "larger", cores(65));
+            let small = gated(&other, "small", cores(1));
+            larger.task.cancel("");
+            job.submit(&scheduler).unwrap();
+            other.submit(&scheduler).unwrap();
+            assert_eq!(small.task.state(), TaskState::Submitted, "it waits behind the large one");
+            verb(&job, &large.task);
+            small.began.recv().unwrap();
+            drop(small.release);
+            other.wait_until_done().blocking().unwrap().ok().unwrap();
+            // It comes back if it is wanted after all.
+            if !large.task.state().is_terminal() {
+                scheduler.set_resources(cores(64));
+                job.release("");
+                job.resume("");
+                large.began.recv().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_task_that_was_suspended_goes_on_though_there_is_no_longer_what_it_requires() {
+    within(|| {
+        let scheduler = LocalScheduler::builder(1).cores(2).build().unwrap();
+        let job = Job::new("job");
+        let mut changes = job.task_state_changed();
+        let parks = |cx: milepost::TaskContext| Ok(cx.blocking_checkpoint()?);
+        let task = job.task("parks").requires(cores(2)).add_blocking(parks).unwrap();
+        task.suspend("").unwrap();
+        job.submit(&scheduler).unwrap();
+        while changes.blocking_next().unwrap().to != TaskState::Suspended {}
+        scheduler.set_resources(cores(1));
+        task.resume("").unwrap();
+        task.output().unwrap();
+        let other = Job::new("other");
+        other.add_blocking("other", |_cx| Ok(())).unwrap();
+        other.submit(&scheduler).unwrap();
+        other.wait_until_done().blocking().unwrap().ok().unwrap();
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

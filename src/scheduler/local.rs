@@ -194,6 +194,11 @@ impl Scheduler for LocalScheduler {
         self.shared.grow();
     }
 
+    fn withdrawn(&self, queue: TaskQueue) {
+        self.shared.places.forget(&queue);
+        self.shared.grow();
+    }
+
     fn accept(&self, queue: &TaskQueue) -> Result<(), SubmitError> {
         let mut jobs = self.shared.jobs.lock();
         if jobs.shut_down || self.shared.places.is_lost() {

@@ -78,7 +78,22 @@ impl Places {
             drop(state);
             return queue.refuse(never(&beyond));
         }
+        let demanding = Some(&queue).filter(|queue| !queue.resources().takes_nothing()).cloned();
         if state.queues.insert(queue) {
+            self.changes.fetch_add(1, Ordering::AcqRel);
+        }
+        drop(state);
+        // It may have been withdrawn before it was here.
+        if let Some(queue) = demanding.filter(|queue| !queue.is_told()) {
+            self.forget(&queue);
+        }
+    }
+
+    /// Has nobody wait behind a queue that has no tasks any more.
+    pub(super) fn forget(&self, queue: &TaskQueue) {
+        let mut state = self.state.lock();
+        state.queues.remove(queue);
+        if state.queues.has_demanding() {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
     }
