@@ -54,9 +54,9 @@ impl Resources {
         self
     }
 
-    /// Whether nothing of it gets less while a task runs.
-    pub(crate) fn takes_nothing(&self) -> bool {
-        self.cores == 0 && self.memory == 0
+    /// Whether a task that requires it can run anywhere at any time.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.cores == 0 && self.memory == 0 && self.labels.is_empty()
     }
 
     /// What of this `capacity` will never have, in words.

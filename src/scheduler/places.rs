@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::queues::{Capacity, Queues};
+use crate::base::contain;
 use crate::job::{Rest, TaskQueue, TaskRun};
 use crate::model::Resources;
 
@@ -78,7 +79,7 @@ impl Places {
             drop(state);
             return queue.refuse(never(&beyond));
         }
-        let demanding = Some(&queue).filter(|queue| !queue.resources().takes_nothing()).cloned();
+        let demanding = Some(&queue).filter(|queue| !queue.resources().is_nothing()).cloned();
         if state.queues.insert(queue) {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
@@ -161,7 +162,7 @@ impl Places {
 
     fn give_back(&self, state: &mut State, resources: &Resources) {
         state.capacity.give_back(resources);
-        if !resources.takes_nothing() && state.queues.has_demanding() {
+        if !resources.is_nothing() && state.queues.has_demanding() {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
     }
@@ -183,7 +184,9 @@ impl Places {
         }
         self.spare.store(spare, Ordering::Relaxed);
         drop(guard);
-        wakers.into_iter().for_each(Waker::wake);
+        for waker in wakers {
+            contain("a waker", || waker.wake());
+        }
     }
 
     /// A worker ends: it gives back what it has, and its place unless it has lost that.
@@ -266,18 +269,23 @@ struct Resting {
 
 impl Rest for Resting {
     fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Cloned and dropped outside of the lock: that may run user code.
+        let waker = cx.waker().clone();
         let mut state = self.places.state.lock();
-        let id = *self.asked.get_or_insert_with(|| {
-            state.last_returning += 1;
-            let returning =
-                Returning { resources: self.resources.clone(), waker: cx.waker().clone() };
-            let id = state.last_returning;
-            state.returning.insert(id, returning);
-            id
-        });
-        let replaced = match state.returning.get_mut(&id) {
-            Some(returning) => Some(std::mem::replace(&mut returning.waker, cx.waker().clone())),
-            None => return Poll::Ready(()),
+        let mut replaced = None;
+        let id = match self.asked {
+            Some(id) => {
+                let Some(returning) = state.returning.get_mut(&id) else { return Poll::Ready(()) };
+                replaced = Some(std::mem::replace(&mut returning.waker, waker));
+                id
+            }
+            None => {
+                state.last_returning += 1;
+                let id = state.last_returning;
+                let returning = Returning { resources: self.resources.clone(), waker };
+                state.returning.insert(id, returning);
+                *self.asked.insert(id)
+            }
         };
         // It may be there already; else workers that choose see that a task waits.
         self.places.changes.fetch_add(1, Ordering::AcqRel);
@@ -303,7 +311,8 @@ impl Drop for Resting {
             self.places.spare.fetch_sub(1, Ordering::Relaxed);
             state.capacity.take(&self.resources);
         }
-        drop(state);
+        // Those who have waited behind it may have what it waited for in vain.
+        self.places.free(state, 0, &Resources::new());
         drop(waits);
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct Queues {
 
 impl Queues {
     fn of(&mut self, queue: &TaskQueue) -> &mut BTreeSet<TaskQueue> {
-        if queue.resources().takes_nothing() { &mut self.plain } else { &mut self.demanding }
+        if queue.resources().is_nothing() { &mut self.plain } else { &mut self.demanding }
     }
 
     /// Adds a queue. True if there are others behind it.
