@@ -400,9 +400,9 @@ fn a_suspended_program_stands_still_and_goes_on() {
     let mut changes = job.task_state_changed();
     let (task, mut lines) = counting(&job);
     let states = within(move || {
+        let pid = lines.blocking_next().unwrap().text;
         task.suspend("").unwrap();
         while changes.blocking_next().unwrap().to != TaskState::Suspended {}
-        let pid = lines.blocking_next().unwrap().text;
         while !is_stopped(&pid) {
             std::thread::yield_now();
         }
