@@ -55,6 +55,7 @@ impl Resources {
     }
 
     /// Whether a task that requires it can run anywhere at any time.
+    #[allow(dead_code, reason = "only the local scheduler asks for it, which is a feature")]
     pub(crate) fn is_nothing(&self) -> bool {
         self.cores == 0 && self.memory == 0 && self.labels.is_empty()
     }
