@@ -391,3 +391,66 @@ fn a_child_that_fails_is_no_error_by_itself() {
         assert!(format!("{failed:#}").contains("no luck"), "{failed:#}");
     });
 }
+
+#[test]
+fn a_task_that_takes_its_place_back_does_not_give_it_up_twice() {
+    within(|| {
+        let scheduler = LocalScheduler::builder(3).cores(1).build().unwrap();
+        let core = milepost::Resources::new().cores(1);
+        let job = Job::new("job");
+        let (child_began, began) = channel();
+        let (end_child, gate) = channel::<()>();
+        let (child_end, child_ended) = channel();
+        let (other_end, other_ended) = channel();
+        let (go_on, may_go_on) = futures::channel::oneshot::channel::<()>();
+        let parent = job
+            .task("parent")
+            .requires(core.clone())
+            .add(async move |cx| {
+                let back = AtomicUsize::new(0);
+                let first = Job::new("first");
+                drop(first.on_job_completed(move |_| child_end.send(()).unwrap()));
+                first.add_blocking("task", move |_cx| {
+                    child_began.send(()).unwrap();
+                    Ok(gate.recv().unwrap_or_default())
+                })?;
+                let one = async {
+                    let _ = cx.child(&first).await;
+                    back.store(1, Ordering::SeqCst);
+                };
+                let other = async {
+                    may_go_on.await.unwrap();
+                    // By now the other one waits for its core.
+                    cx.child(&Job::new("empty")).await.unwrap();
+                    for _ in 0..3 {
+                        cx.checkpoint().await.unwrap();
+                    }
+                    other_end.send(()).unwrap();
+                    back.load(Ordering::SeqCst)
+                };
+                Ok(futures::join!(one, other).1)
+            })
+            .unwrap();
+        job.submit(&scheduler).unwrap();
+        began.recv().unwrap();
+        let (next_began, next) = channel();
+        let (end_next, gate) = channel::<()>();
+        let next_job = Job::new("next");
+        next_job
+            .task("task")
+            .requires(core)
+            .add_blocking(move |_cx| {
+                next_began.send(()).unwrap();
+                Ok(gate.recv().unwrap_or_default())
+            })
+            .unwrap();
+        next_job.submit(&scheduler).unwrap();
+        next.recv().unwrap();
+        end_child.send(()).unwrap();
+        child_ended.recv().unwrap();
+        go_on.send(()).unwrap();
+        other_ended.recv().unwrap();
+        drop(end_next);
+        assert_eq!(*parent.output().unwrap(), 0, "it went on while another one had its core");
+    });
+}

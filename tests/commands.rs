@@ -400,9 +400,9 @@ fn a_suspended_program_stands_still_and_goes_on() {
     let mut changes = job.task_state_changed();
     let (task, mut lines) = counting(&job);
     let states = within(move || {
+        let pid = lines.blocking_next().unwrap().text;
         task.suspend("").unwrap();
         while changes.blocking_next().unwrap().to != TaskState::Suspended {}
-        let pid = lines.blocking_next().unwrap().text;
         while !is_stopped(&pid) {
             std::thread::yield_now();
         }
@@ -495,7 +495,7 @@ fn what_is_missing_is_named() {
     );
     assert_eq!(
         not_started(Command::new("true").current_dir("/dev/null")),
-        "there is no directory \"/dev/null\" to run the program in: create it first"
+        "\"/dev/null\" is no directory to run the program in: give another one"
     );
     let message = not_started(Command::new("echo").arg("a\0b"));
     assert!(message.starts_with("the arguments and variables for \"echo\" can't be passed on: "));

@@ -873,3 +873,41 @@ mod local {
         });
     }
 }
+
+/// Counts how often it is called.
+#[derive(Default)]
+struct Calls(AtomicUsize);
+
+impl std::task::Wake for Calls {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn g11_a_task_that_was_asked_to_stop_twice_is_dropped_where_it_waits() {
+    let clock = ManualClock::new();
+    let job = Job::builder("job").clock(clock.clock()).grace(GRACE).build().unwrap();
+    let drops = Drops::default();
+    let wait = async |_cx, drops: Drops| {
+        let _drops = drops;
+        Ok(std::future::pending::<()>().await)
+    };
+    let task = job.add_with("waits", drops, wait).unwrap();
+    let scheduler = ByHand::default();
+    job.submit(&Arc::new(scheduler.clone())).unwrap();
+    let mut run = scheduler.next().unwrap();
+    let calls = Arc::new(Calls::default());
+    let waker = Waker::from(calls.clone());
+    let mut poll = || run.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(poll().is_pending());
+    task.vacate("for another one").unwrap();
+    assert!(poll().is_pending());
+    task.cancel("not needed");
+    assert!(poll().is_pending());
+    let before = calls.0.load(Ordering::SeqCst);
+    clock.advance(GRACE);
+    assert_eq!(task.state(), TaskState::Canceled);
+    assert_eq!(calls.0.load(Ordering::SeqCst), before + 1, "nobody was told to drop it");
+    assert_eq!(poll(), Poll::Ready(false));
+}

@@ -128,6 +128,23 @@ fn by_choice_it_waits_until_there_is_more() {
 }
 
 #[test]
+fn one_that_requires_a_label_alone_waits_for_it() {
+    within(|| {
+        let scheduler = LocalScheduler::builder(2).wait_for_resources().build().unwrap();
+        let job = Job::new("job");
+        let labelled = gated(&job, "labelled", Resources::new().label("gpu"));
+        let plain = gated(&job, "plain", Resources::new());
+        job.submit(&scheduler).unwrap();
+        plain.began.recv().unwrap();
+        assert_eq!(labelled.task.state(), TaskState::Submitted, "the label is missing");
+        scheduler.set_resources(scheduler.resources().label("gpu"));
+        labelled.began.recv().unwrap();
+        drop((labelled.release, plain.release));
+        job.wait_until_done().blocking().unwrap().ok().unwrap();
+    });
+}
+
+#[test]
 fn what_waits_for_resources_that_are_taken_away_fails() {
     within(|| {
         let scheduler = LocalScheduler::builder(4).cores(2).build().unwrap();
@@ -182,6 +199,105 @@ fn code_that_is_given_up_keeps_its_resources_but_not_its_place() {
         waits.began.recv().unwrap();
         drop(waits.release);
         job.wait_until_done().blocking().unwrap();
+    });
+}
+
+#[test]
+fn tasks_that_no_longer_wait_keep_no_others_waiting() {
+    let verbs: [fn(&Job, &TaskHandle<()>); 5] = [
+        |_, large| large.cancel("not needed"),
+        |job, _| job.cancel("not needed"),
+        |_, large| large.hold("not now").unwrap(),
+        |job, _| drop(job.hold("not now")),
+        |job, _| drop(job.suspend("not now")),
+    ];
+    for verb in verbs {
+        within(move || {
+            let scheduler = LocalScheduler::builder(2).wait_for_resources().build().unwrap();
+            let (job, other) = (Job::new("job"), Job::new("other"));
+            let large = gated(&job, "large", cores(64));
+            let larger = gated(&job, "larger", cores(65));
+            let small = gated(&other, "small", cores(1));
+            larger.task.cancel("");
+            job.submit(&scheduler).unwrap();
+            other.submit(&scheduler).unwrap();
+            assert_eq!(small.task.state(), TaskState::Submitted, "it waits behind the large one");
+            verb(&job, &large.task);
+            small.began.recv().unwrap();
+            drop(small.release);
+            other.wait_until_done().blocking().unwrap().ok().unwrap();
+            // It comes back if it is wanted after all.
+            if !large.task.state().is_terminal() {
+                scheduler.set_resources(cores(64));
+                job.release("");
+                job.resume("");
+                large.began.recv().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_task_that_was_suspended_goes_on_though_there_is_no_longer_what_it_requires() {
+    within(|| {
+        let scheduler = LocalScheduler::builder(1).cores(2).build().unwrap();
+        let job = Job::new("job");
+        let mut changes = job.task_state_changed();
+        let parks = |cx: milepost::TaskContext| Ok(cx.blocking_checkpoint()?);
+        let task = job.task("parks").requires(cores(2)).add_blocking(parks).unwrap();
+        task.suspend("").unwrap();
+        job.submit(&scheduler).unwrap();
+        while changes.blocking_next().unwrap().to != TaskState::Suspended {}
+        scheduler.set_resources(cores(1));
+        task.resume("").unwrap();
+        task.output().unwrap();
+        let other = Job::new("other");
+        other.add_blocking("other", |_cx| Ok(())).unwrap();
+        other.submit(&scheduler).unwrap();
+        other.wait_until_done().blocking().unwrap().ok().unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_goes_on_before_its_turn_keeps_no_places_free() {
+    use std::future::Future;
+    use std::task::{Context, Waker};
+    within(|| {
+        let scheduler = LocalScheduler::builder(3).cores(1).build().unwrap();
+        let job = Job::new("job");
+        let mut changes = job.task_state_changed();
+        let (next, go_on) = channel::<()>();
+        let (passed, steps) = channel::<()>();
+        let parks = move |cx: milepost::TaskContext| {
+            let mut parked = Box::pin(cx.checkpoint());
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(parked.as_mut().poll(&mut cx).is_pending(), "it yields");
+            assert!(parked.as_mut().poll(&mut cx).is_pending(), "it parks");
+            go_on.recv().unwrap();
+            assert!(parked.as_mut().poll(&mut cx).is_pending(), "another one has the core");
+            passed.send(()).unwrap();
+            go_on.recv().unwrap();
+            drop(parked);
+            Ok(go_on.recv().unwrap_or_default())
+        };
+        let task = job.task("parks").requires(cores(1)).add_blocking(parks).unwrap();
+        task.suspend("").unwrap();
+        job.submit(&scheduler).unwrap();
+        while changes.blocking_next().unwrap().to != TaskState::Suspended {}
+        let other = Job::new("other");
+        let has_core = gated(&other, "has the core", cores(1));
+        other.submit(&scheduler).unwrap();
+        has_core.began.recv().unwrap();
+        task.resume("").unwrap();
+        next.send(()).unwrap();
+        steps.recv().unwrap();
+        let last = Job::new("last");
+        let plain = gated(&last, "plain", Resources::new());
+        last.submit(&scheduler).unwrap();
+        next.send(()).unwrap();
+        plain.began.recv().unwrap();
+        drop((plain.release, has_core.release, next));
+        task.output().unwrap();
     });
 }
 

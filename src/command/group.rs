@@ -191,5 +191,12 @@ mod tests {
         let (_watchdog, mut child) = start(&group, SCRIPT);
         assert_eq!(child.wait().expect("a child").signal(), Some(9));
         group.end();
+        let group = Group::default();
+        group.stop();
+        let (_watchdog, mut child) = start(&group, SCRIPT);
+        wait(Pid::from_child(&child), WaitIdOptions::STOPPED);
+        group.terminate();
+        assert_eq!(child.wait().expect("a child").code(), Some(7));
+        group.end();
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::core::JobCore;
-use crate::base::{Alarm, Timer};
+use crate::base::{Alarm, Clock, Timer, run_on_pool};
 use crate::model::TaskId;
 
 /// What is due.
@@ -26,12 +26,18 @@ pub(crate) enum Due {
 pub(crate) struct TaskAlarm {
     pub(super) core: Weak<JobCore>,
     pub(super) due: Due,
+    /// The job, if nothing else may keep it until then.
+    pub(super) kept: Option<Arc<JobCore>>,
 }
 
 impl Alarm for TaskAlarm {
     fn ring(self: Arc<Self>, _timer: Timer) {
         if let Some(core) = self.core.upgrade() {
             core.update(|ledger, effects| ledger.due(self.due, effects));
+            if self.kept.is_some() && Clock::on_ticker() {
+                // This may be the last of the job, and the ticker must not wait for the drop of what users gave to it.
+                let _ = run_on_pool(move || drop((core, self)));
+            }
         }
     }
 }

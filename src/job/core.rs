@@ -140,17 +140,21 @@ impl JobCore {
         self.look(|ledger| ledger.scheduler())
     }
 
-    /// Tells the scheduler of ready tasks and of workers that it has lost; `released` is the one that the job has just
+    /// Tells the scheduler of tasks that are ready or no longer are, and of workers that it has lost; `released` is the one that the job has just
     /// let go of.
     pub(super) fn tell_scheduler(
         self: &Arc<Self>,
         released: Option<Arc<dyn Scheduler>>,
+        withdrawn: Vec<Head>,
         mut ready: Vec<Head>,
         abandoned: usize,
     ) {
         let Some(scheduler) = released.or_else(|| self.scheduler()) else { return };
         for _ in 0..abandoned {
             contain("a scheduler", || scheduler.worker_lost());
+        }
+        for head in withdrawn {
+            contain("a scheduler", || scheduler.withdrawn(TaskQueue::new(self.clone(), head)));
         }
         // The most urgent first: a worker may take the first one at once.
         ready.sort_unstable_by_key(|head| (head.lane.priority, head.ticket));

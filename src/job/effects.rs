@@ -21,6 +21,8 @@ pub(crate) struct Effects {
     pub(crate) scheduler: Option<Arc<dyn Scheduler>>,
     /// What the scheduler is to be told of tasks that are ready.
     pub(crate) ready: Vec<Head>,
+    /// What the scheduler is to forget of that.
+    pub(crate) withdrawn: Vec<Head>,
     /// How many workers the scheduler has lost to code that doesn't yield.
     pub(crate) abandoned: usize,
     /// A task has ended: lazily fed ones may follow.
@@ -41,7 +43,9 @@ impl Effects {
     }
 
     fn runs_user_code(&self) -> bool {
-        !self.ready.is_empty() || self.refill || !self.works.is_empty() || !self.garbage.is_empty()
+        !(self.ready.is_empty() && self.withdrawn.is_empty())
+            || self.refill
+            || !(self.works.is_empty() && self.garbage.is_empty())
     }
 
     /// Whether code of users will run that may take its time.
@@ -83,9 +87,10 @@ impl Effects {
         while let Some(garbage) = self.garbage.pop() {
             drop_contained("the drop of a task's output or error", garbage);
         }
-        if self.abandoned > 0 || !self.ready.is_empty() {
-            let heads = std::mem::take(&mut self.ready);
-            core.tell_scheduler(self.scheduler.take(), heads, self.abandoned);
+        if self.abandoned > 0 || !(self.ready.is_empty() && self.withdrawn.is_empty()) {
+            let withdrawn = std::mem::take(&mut self.withdrawn);
+            let ready = std::mem::take(&mut self.ready);
+            core.tell_scheduler(self.scheduler.take(), withdrawn, ready, self.abandoned);
         }
         if self.refill {
             core.refill();

@@ -59,8 +59,10 @@ impl Resting {
         }
         let back =
             self.back.take().or_else(|| self.core.look(|ledger| ledger.take_rest(self.task)));
+        let has_returned = back.is_some();
         drop(back);
-        match self.core.look(|ledger| ledger.rest_ends(self.task, &self.slot)) {
+        let slot = &self.slot;
+        match self.core.look(|ledger| ledger.rest_ends(self.task, slot, has_returned)) {
             AfterRest::Nothing => {}
             AfterRest::GiveUp(place) => self.give_up(place),
             AfterRest::Lost => {

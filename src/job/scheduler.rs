@@ -43,6 +43,13 @@ pub trait Scheduler: Send + Sync + 'static {
     /// called again when there is.
     fn ready(&self, queue: TaskQueue);
 
+    /// The tasks of a queue are not ready any more, before [`TaskQueue::next`] has said so: they were canceled or held, or
+    /// their job was suspended. Called only if they [require](TaskQueue::resources) something: others may wait behind
+    /// them.
+    fn withdrawn(&self, queue: TaskQueue) {
+        let _ = queue;
+    }
+
     /// A job is about to be submitted.
     ///
     /// # Errors
@@ -82,6 +89,10 @@ pub trait Scheduler: Send + Sync + 'static {
 impl<S: Scheduler + ?Sized> Scheduler for Arc<S> {
     fn ready(&self, queue: TaskQueue) {
         (**self).ready(queue);
+    }
+
+    fn withdrawn(&self, queue: TaskQueue) {
+        (**self).withdrawn(queue);
     }
 
     fn accept(&self, queue: &TaskQueue) -> Result<(), SubmitError> {
@@ -171,6 +182,12 @@ impl TaskQueue {
     /// Whether the job has ended.
     pub fn is_ended(&self) -> bool {
         self.core.is_ended()
+    }
+
+    /// Whether it was not withdrawn, nor has given all its tasks.
+    #[allow(dead_code, reason = "only the local scheduler asks for it, which is a feature")]
+    pub(crate) fn is_told(&self) -> bool {
+        self.core.look(|ledger| ledger.is_told(&self.head))
     }
 
     /// Ends the tasks of the job that are ready and won't be run as interrupted: what would have run them has gone.

@@ -320,7 +320,10 @@ impl SlotRef {
     /// Asks the attempt to stop. The wakers of those who wait for that are added to `wakes`.
     pub(crate) fn cancel(&self, wakes: &mut Wakes) {
         let before = self.slot().raise(slot::CANCELING);
-        self.page.wake(self.index, before, STOPS | PARKS, wakes);
+        // Who was woken by it once waits for the end only, and must not miss that.
+        if before & slot::CANCELING == 0 {
+            self.page.wake(self.index, before, STOPS | PARKS, wakes);
+        }
     }
 
     /// Asks the attempt to park, or to go on. Those who wait for that are woken.

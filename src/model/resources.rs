@@ -58,9 +58,9 @@ impl Resources {
         self
     }
 
-    /// Whether nothing of it gets less while a task runs.
-    pub fn takes_nothing(&self) -> bool {
-        self.cores == 0 && self.memory == 0
+    /// Whether a task that requires it can run anywhere at any time.
+    pub fn is_nothing(&self) -> bool {
+        self.cores == 0 && self.memory == 0 && self.labels.is_empty()
     }
 
     /// What of this a scheduler that has `capacity` will never have, in words; none if it could run the task.

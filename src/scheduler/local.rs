@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
@@ -194,15 +195,26 @@ impl Scheduler for LocalScheduler {
         self.shared.grow();
     }
 
+    fn withdrawn(&self, queue: TaskQueue) {
+        self.shared.places.forget(&queue);
+        self.shared.grow();
+    }
+
     fn accept(&self, queue: &TaskQueue) -> Result<(), SubmitError> {
+        // Let go of after the lock: the last handle of a job runs code of users.
+        let mut looked_at = Vec::new();
         let mut jobs = self.shared.jobs.lock();
         if jobs.shut_down || self.shared.places.is_lost() {
             return Err(SubmitError::ShutDown);
         }
         let submitted = &mut jobs.submitted;
         if submitted.len() == submitted.capacity() {
-            let running = |job: &Weak<JobCore>| job.upgrade().is_some_and(|job| !job.is_ended());
-            submitted.retain(running);
+            submitted.retain(|job| {
+                let job = job.upgrade();
+                let runs = job.as_ref().is_some_and(|job| !job.is_ended());
+                looked_at.extend(job);
+                runs
+            });
         }
         submitted.push(Arc::downgrade(&queue.core));
         Ok(())
@@ -216,7 +228,7 @@ impl Scheduler for LocalScheduler {
     fn rest(&self, resources: &Resources) -> Box<dyn Rest> {
         let rest = self.shared.places.rest(resources);
         self.shared.grow();
-        Box::new(rest)
+        Box::new(Resting { rest: Some(rest), shared: self.shared.clone() })
     }
 
     fn environments(&self) -> Option<&Environments> {
@@ -242,6 +254,25 @@ impl Scheduler for LocalScheduler {
                 Ok(())
             }
         }
+    }
+}
+
+/// The rest of a task; once it is over, others may have what the task had kept from them.
+struct Resting<R> {
+    rest: Option<R>,
+    shared: Arc<Shared>,
+}
+
+impl<R: Rest> Rest for Resting<R> {
+    fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.rest.as_mut().map_or(Poll::Ready(()), |rest| rest.poll_return(cx))
+    }
+}
+
+impl<R> Drop for Resting<R> {
+    fn drop(&mut self) {
+        drop(self.rest.take());
+        self.shared.grow();
     }
 }
 

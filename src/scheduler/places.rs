@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::queues::{Capacity, Queues};
+use crate::base::contain;
 use crate::job::{Rest, TaskQueue, TaskRun};
 use crate::model::Resources;
 
@@ -90,7 +91,22 @@ impl Places {
             drop(state);
             return queue.refuse(never(&beyond));
         }
+        let demanding = Some(&queue).filter(|queue| !queue.resources().is_nothing()).cloned();
         if state.queues.insert(queue) {
+            self.changes.fetch_add(1, Ordering::AcqRel);
+        }
+        drop(state);
+        // It may have been withdrawn before it was here.
+        if let Some(queue) = demanding.filter(|queue| !queue.is_told()) {
+            self.forget(&queue);
+        }
+    }
+
+    /// Has nobody wait behind a queue that has no tasks any more.
+    pub(super) fn forget(&self, queue: &TaskQueue) {
+        let mut state = self.state.lock();
+        state.queues.remove(queue);
+        if state.queues.has_demanding() {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
     }
@@ -134,10 +150,12 @@ impl Places {
     /// Has a worker serve the first queue, instead of the one that it has. False if there is none: then its place is given
     /// back in the same moment, so that a job that becomes ready finds the room.
     fn choose(&self, claim: &mut Claim, is_empty: bool) -> bool {
+        // Dropped after the lock: it may be the last that keeps its job, whose drop runs code of users.
+        let before = claim.queue.take();
         let mut state = self.state.lock();
-        if let Some(queue) = claim.queue.take() {
+        if let Some(queue) = &before {
             if is_empty {
-                state.queues.remove(&queue);
+                state.queues.remove(queue);
             }
             self.give_back(&mut state, queue.resources());
         }
@@ -155,7 +173,7 @@ impl Places {
 
     fn give_back(&self, state: &mut State, resources: &Resources) {
         state.capacity.give_back(resources);
-        if !resources.takes_nothing() && state.queues.has_demanding() {
+        if !resources.is_nothing() && state.queues.has_demanding() {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
     }
@@ -177,7 +195,9 @@ impl Places {
         }
         self.spare.store(spare, Ordering::Relaxed);
         drop(guard);
-        wakers.into_iter().for_each(Waker::wake);
+        for waker in wakers {
+            contain("a waker", || waker.wake());
+        }
     }
 
     /// A worker ends: it gives back what it has, and its place unless it has lost that.
@@ -260,18 +280,23 @@ struct Resting {
 
 impl Rest for Resting {
     fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Cloned and dropped outside of the lock: that may run user code.
+        let waker = cx.waker().clone();
         let mut state = self.places.state.lock();
-        let id = *self.asked.get_or_insert_with(|| {
-            state.last_returning += 1;
-            let returning =
-                Returning { resources: self.resources.clone(), waker: cx.waker().clone() };
-            let id = state.last_returning;
-            state.returning.insert(id, returning);
-            id
-        });
-        let replaced = match state.returning.get_mut(&id) {
-            Some(returning) => Some(std::mem::replace(&mut returning.waker, cx.waker().clone())),
-            None => return Poll::Ready(()),
+        let mut replaced = None;
+        let id = match self.asked {
+            Some(id) => {
+                let Some(returning) = state.returning.get_mut(&id) else { return Poll::Ready(()) };
+                replaced = Some(std::mem::replace(&mut returning.waker, waker));
+                id
+            }
+            None => {
+                state.last_returning += 1;
+                let id = state.last_returning;
+                let returning = Returning { resources: self.resources.clone(), waker };
+                state.returning.insert(id, returning);
+                *self.asked.insert(id)
+            }
         };
         // It may be there already; else workers that choose see that a task waits.
         self.places.changes.fetch_add(1, Ordering::AcqRel);
@@ -299,7 +324,8 @@ impl Drop for Resting {
             // Workers see that there may be one too many.
             self.places.changes.fetch_add(1, Ordering::AcqRel);
         }
-        drop(state);
+        // Those who have waited behind it may have what it waited for in vain.
+        self.places.free(state, 0, &Resources::new());
         drop(waits);
     }
 }

@@ -16,7 +16,7 @@ type Sorted = BTreeMap<QueueKey, TaskQueue>;
 
 impl Queues {
     fn of(&mut self, queue: &TaskQueue) -> &mut Sorted {
-        if queue.resources().takes_nothing() { &mut self.plain } else { &mut self.demanding }
+        if queue.resources().is_nothing() { &mut self.plain } else { &mut self.demanding }
     }
 
     /// Adds a queue. True if there are others behind it.

@@ -134,7 +134,12 @@ impl Ledger {
     }
 
     pub(super) fn alarm(&self, due: Due) -> Arc<dyn Alarm> {
-        Arc::new(TaskAlarm { core: self.itself.clone(), due })
+        // Nobody runs a task that is to be tried again, so that there may be nobody else who keeps its job.
+        let kept = match due {
+            Due::Retry(..) => self.itself.upgrade(),
+            _ => None,
+        };
+        Arc::new(TaskAlarm { core: self.itself.clone(), due, kept })
     }
 
     /// Gives a task's attempt its slot (M1), with the unit and the properties that the task has.

@@ -87,7 +87,10 @@ impl Ledger {
             _ if self.state.is_terminal() => {}
             Verb::Hold => self.seldom.held = Some(cause.clone()),
             Verb::Release => self.seldom.held = None,
-            Verb::Suspend => self.seldom.suspended = Some(cause.clone()),
+            Verb::Suspend => {
+                self.seldom.suspended = Some(cause.clone());
+                self.withdraw_all(effects);
+            }
             Verb::Resume => self.seldom.suspended = None,
             Verb::Vacate | Verb::VacateNow => {}
         }
@@ -126,6 +129,7 @@ impl Ledger {
                 self.disarm(id);
                 let at = self.now();
                 self.enter(at, id, TaskState::Held, Some(cause.clone()), false, effects);
+                self.withdraw(id, effects);
             }
             TaskState::Assigned | TaskState::Running | TaskState::Suspended => {
                 return self.vacate(id, TaskState::Held, cause, false, effects);

@@ -108,6 +108,43 @@ impl Lanes {
         }
     }
 
+    /// Takes out the tasks at the head of a lane that don't wait any more. If none is left of those that the scheduler was
+    /// told of, returns what it is to forget.
+    pub(super) fn withdraw(
+        &mut self,
+        key: &LaneKey,
+        waits: impl Fn(TaskId) -> bool,
+    ) -> Option<Head> {
+        let lane = self.lanes.get_mut(key)?;
+        let (told, first) = (lane.told?, lane.runs.front_mut()?);
+        while first.left > 0 && lane.tasks.pop_front_if(|task| !waits(*task)).is_some() {
+            first.left -= 1;
+        }
+        if first.left > 0 {
+            return None;
+        }
+        let head = Head { lane: key.clone(), ticket: first.ticket, told };
+        self.exhausted(&head);
+        Some(head)
+    }
+
+    /// What the scheduler is to forget of all lanes whose tasks require something. It will be told of them again.
+    pub(super) fn withdraw_all(&mut self) -> Vec<Head> {
+        let mut heads = Vec::new();
+        for (key, lane) in self.lanes.iter_mut().filter(|(key, _)| key.resources.is_some()) {
+            if let (Some(told), Some(first)) = (lane.told.take(), lane.runs.front()) {
+                heads.push(Head { lane: key.clone(), ticket: first.ticket, told });
+                self.untold.push_back(key.clone());
+            }
+        }
+        heads
+    }
+
+    /// Whether the scheduler is still to know what it was told.
+    pub(super) fn is_told(&self, head: &Head) -> bool {
+        self.lanes.get(&head.lane).is_some_and(|lane| lane.told == Some(head.told))
+    }
+
     /// Takes all tasks of a lane out.
     pub(super) fn take_lane(&mut self, key: &LaneKey) -> VecDeque<TaskId> {
         self.untold.retain(|untold| untold != key);

@@ -168,9 +168,12 @@ impl Ledger {
         } else if state.is_success() && !self.seldom.outputs.is_empty() {
             set_aside(&mut self.seldom.outputs, id, &entry.name, Arc::new(()));
         }
-        let attempt = entry.attempt;
+        let (attempt, waited) = (entry.attempt, entry.state == TaskState::Submitted);
         self.drop_work(id, effects);
         self.enter(at, id, state, cause, observed, effects);
+        if waited {
+            self.withdraw(id, effects);
+        }
         self.append(at, Change::Completed { task: id, attempt, state }, None, effects);
         self.done += 1;
         if let Some(entry) = self.tasks.get(id) {

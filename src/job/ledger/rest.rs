@@ -19,6 +19,8 @@ pub(crate) struct Waits {
     count: u32,
     /// By which the last of them takes the place back.
     rest: Option<Box<dyn Rest>>,
+    /// It was handed out for that, and is on its way.
+    returning: bool,
 }
 
 /// What is to be done when a wait is over.
@@ -64,21 +66,28 @@ impl Ledger {
     /// That by which the place is taken back, for the last wait.
     pub(crate) fn take_rest(&mut self, id: TaskId) -> Option<Box<dyn Rest>> {
         let waits = &mut self.tasks.get_mut(id)?.extra.as_mut()?.waits;
-        if waits.count == 1 { waits.rest.take() } else { None }
+        let rest = if waits.count == 1 { waits.rest.take() } else { None };
+        waits.returning |= rest.is_some();
+        rest
     }
 
-    /// A wait of the attempt that has this slot is over.
-    pub(crate) fn rest_ends(&mut self, id: TaskId, slot: &SlotRef) -> AfterRest {
+    /// A wait of the attempt that has this slot is over, which `has_returned` if it was the one that took the place back.
+    pub(crate) fn rest_ends(
+        &mut self,
+        id: TaskId,
+        slot: &SlotRef,
+        has_returned: bool,
+    ) -> AfterRest {
         // Of a task that has gone nothing else waits.
-        let mut gone = Waits { count: 1, rest: None };
+        let mut gone = Waits { count: 1, ..Waits::default() };
         let extra = self.tasks.get_mut(id).and_then(|entry| entry.extra.as_mut());
         let waits = extra.map_or(&mut gone, |extra| &mut extra.waits);
         waits.count = waits.count.saturating_sub(1);
+        waits.returning &= !has_returned;
+        let is_back = waits.rest.is_none() && !waits.returning;
         match waits.count {
             0 if slot.is_abandoned() => AfterRest::Lost,
-            1.. if waits.rest.is_none() => {
-                self.place_of(id).map_or(AfterRest::Nothing, AfterRest::GiveUp)
-            }
+            1.. if is_back => self.place_of(id).map_or(AfterRest::Nothing, AfterRest::GiveUp),
             _ => AfterRest::Nothing,
         }
     }

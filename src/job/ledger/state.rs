@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::groups::{Board, Queue, Seldom};
-use super::lanes::LaneKey;
+use super::lanes::{Head, LaneKey};
 use super::sums::Share;
 use super::table::{TaskEntry, TaskTable};
 use crate::base::{Clock, Lazily, Wakers};
@@ -260,6 +260,32 @@ impl Ledger {
         let Some(entry) = self.tasks.get(id) else { return };
         let lane = self.lane_of(entry);
         self.queue.lanes.remove(&lane, id);
+    }
+
+    /// A task that was ready is not any more. If the scheduler knows of no other one beside it, it is told, since tasks
+    /// wait behind those that require something.
+    pub(super) fn withdraw(&mut self, id: TaskId, effects: &mut Effects) {
+        let Some(entry) = self.tasks.get(id) else { return };
+        let lane = self.lane_of(entry);
+        if lane.resources.is_none() {
+            return;
+        }
+        let Ledger { queue, tasks, .. } = self;
+        let waits = |id| tasks.get(id).is_some_and(|entry| entry.state == TaskState::Submitted);
+        if let Some(head) = queue.lanes.withdraw(&lane, waits) {
+            effects.withdrawn.push(head);
+            self.tell_ready(effects);
+        }
+    }
+
+    /// The same for all tasks.
+    pub(super) fn withdraw_all(&mut self, effects: &mut Effects) {
+        effects.withdrawn.extend(self.queue.lanes.withdraw_all());
+    }
+
+    /// Whether the scheduler is still to know of what it was told.
+    pub(crate) fn is_told(&self, head: &Head) -> bool {
+        self.queue.lanes.is_told(head)
     }
 
     fn lane_of(&self, entry: &TaskEntry) -> LaneKey {
