@@ -338,7 +338,7 @@ fn a_retry_policy_wants_a_task_that_can_run_again() {
 #[test]
 fn weights_are_numbers_that_are_not_negative() {
     let (job, _clock) = job();
-    for weight in [-1.0, -f64::MIN_POSITIVE, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+    for weight in [-1.0, -f64::MIN_POSITIVE, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX] {
         let error = job.task("a.png").weight(weight).add_blocking(|_cx| Ok(())).unwrap_err();
         assert_eq!(error, AddError::InvalidWeight { task: "a.png".into() });
         says(&error, &["a.png", "weight"]);

@@ -375,6 +375,33 @@ fn an_async_task_may_not_block_on_a_child() {
 }
 
 #[test]
+fn a_child_goes_before_what_its_task_would_have_gone_before() {
+    within(|| {
+        let scheduler = LocalScheduler::new(1).unwrap();
+        let order: Arc<Mutex<Vec<&str>>> = Arc::default();
+        let note = |name: &'static str| {
+            let order = order.clone();
+            move |_cx: TaskContext| Ok(order.lock().push(name))
+        };
+        let (job, other) = (Job::new("urgent"), Job::builder("other").priority(3).build().unwrap());
+        let child = Job::new("child");
+        child.add_blocking("part", note("part")).unwrap();
+        child.task("urgent part").priority(9).add_blocking(note("urgent part")).unwrap();
+        other.add_blocking("other", note("other")).unwrap();
+        let submitted = (other.clone(), scheduler.clone());
+        let run = move |cx: TaskContext| {
+            submitted.0.submit(&submitted.1)?;
+            Ok(drop(cx.child(&child).blocking()?))
+        };
+        job.task("parent").priority(5).add_blocking(run).unwrap();
+        job.submit(&scheduler).unwrap();
+        job.wait_until_done().blocking().unwrap().ok().unwrap();
+        other.wait_until_done().blocking().unwrap().ok().unwrap();
+        assert_eq!(*order.lock(), ["urgent part", "part", "other"]);
+    });
+}
+
+#[test]
 fn a_child_that_fails_is_no_error_by_itself() {
     within(|| {
         let job = Job::new("job");

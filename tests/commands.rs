@@ -420,6 +420,41 @@ fn a_suspended_program_stands_still_and_goes_on() {
 }
 
 #[test]
+fn a_program_that_was_suspended_before_it_began_does_not() {
+    let directory = directory();
+    let file = directory.path().join("touched");
+    let job = Job::new("job");
+    let mut changes = job.task_state_changed();
+    let task = job.add_task(Command::new("touch").arg(&file)).unwrap();
+    task.suspend("").unwrap();
+    job.submit(&Threads).unwrap();
+    let (task, file) = within(move || {
+        while changes.blocking_next().unwrap().to != TaskState::Suspended {}
+        assert!(!file.exists());
+        task.resume("").unwrap();
+        while changes.blocking_next().unwrap().to != TaskState::Completed {}
+        (task, file)
+    });
+    assert!(file.exists() && task.state().is_success());
+}
+
+#[test]
+fn a_program_that_obeys_a_hold_runs_anew() {
+    let job = Job::new("job");
+    let mut changes = job.task_state_changed();
+    let script = "trap 'exit 0' TERM; echo ready; while :; do sleep 1000 & wait; done";
+    let (task, _lines) = ready(&job, sh(script));
+    let states = within(move || {
+        task.hold("").unwrap();
+        while changes.blocking_next().unwrap().to != TaskState::Held {}
+        let held = (task.state(), task.snapshot().unwrap().attempt);
+        task.cancel("enough");
+        held
+    });
+    assert_eq!(states, (TaskState::Held, 2));
+}
+
+#[test]
 fn a_suspended_program_can_be_canceled() {
     let job = Job::builder("job").grace(ms(60_000)).build().unwrap();
     let mut changes = job.task_state_changed();

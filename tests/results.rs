@@ -733,6 +733,21 @@ fn an_empty_feed_ends_at_once() {
 }
 
 #[test]
+fn a_fed_task_that_does_not_fit_fails_and_says_why() {
+    let job = open("misfits");
+    let fine = NewTask::blocking("fine", |_cx| Ok(()));
+    let once = NewTask::blocking("once", |_cx| Ok(())).retry(milepost::Retry::attempts(2));
+    let light = NewTask::blocking("light", |_cx| Ok(())).weight(-1.0);
+    job.feed([once, fine, light], 1);
+    job.submit(&Inline).unwrap();
+    let summary = job.close().wait_until_done().blocking().unwrap();
+    assert_eq!((summary.counts.completed(), summary.counts.failed()), (1, 2));
+    let failures: Vec<_> = summary.failures.iter().map(|failed| format!("{failed:#}")).collect();
+    assert!(failures[0].starts_with("task 0 (once) failed: task \"once\" has a retry policy"));
+    assert!(failures[1].contains("task \"light\" has a weight that is negative"), "{failures:?}");
+}
+
+#[test]
 fn fed_tasks_of_every_kind_and_with_options_run() {
     struct Own;
     impl milepost::Task for Own {

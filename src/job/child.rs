@@ -17,13 +17,15 @@ use super::{Job, JobSummary, TaskContext, Wait};
 use crate::base::block_on;
 use crate::bus::EventStream;
 use crate::meter::{Progress, SlotRef};
-use crate::model::{CancelReason, Canceled, Cause, JobId, JobProgress, ProgressWindow};
+use crate::model::{CancelReason, Canceled, Cause, JobId, JobProgress, JobState, ProgressWindow};
 
 /// Runs a job as the child of a task; made by [`TaskContext::child`]. Await it, or block on it.
 ///
 /// The job is submitted to the scheduler that runs the task. Until it has ended, the task gives up its worker and what
 /// it [requires](crate::TaskBuilder::requires): children run also where only one task runs at a time. A task that is asked
-/// to stop stops the child, with the reason [`Parent`](CancelReason::Parent); one that is asked to park has it suspended.
+/// to stop stops the child, with the reason [`Parent`](CancelReason::Parent); one that is asked to park has it suspended,
+/// and shows that itself only when its own code parks. The child's tasks have the task's priority at least. The time
+/// counts for the task's [timeout](crate::TaskBuilder::timeout).
 ///
 /// ```
 /// use milepost::{Job, LocalScheduler};
@@ -86,6 +88,10 @@ impl Child {
         let Some(slot) = cx.progress.slot() else { return Err(ChildError::NoScheduler) };
         let cycle = || ChildError::Cycle { job: job.id(), name: job.name().into() };
         let _lineage = Lineage::begin(job.id(), cx.job_id()).ok_or_else(cycle)?;
+        let priority = cx.core.look(|ledger| ledger.task_priority(cx.task));
+        if let Some(priority) = priority.filter(|_| job.state() == JobState::Pending) {
+            job.core().look(|ledger| ledger.set_least_priority(priority));
+        }
         let windows = progress.as_ref().map(|_| job.progress_windows());
         job.submit(&scheduler).map_err(ChildError::Submit)?;
         let mut resting = Resting::begin(cx.core.clone(), cx.task, slot.clone());
@@ -234,7 +240,6 @@ impl Error for ChildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ChildError::Submit(error) => Some(error),
-            ChildError::WouldDeadlock(error) => Some(error),
             _ => None,
         }
     }

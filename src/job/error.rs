@@ -55,7 +55,7 @@ pub enum AddError {
         /// The task's name.
         task: Arc<str>,
     },
-    /// A weight that is negative or no number.
+    /// A weight that is negative, no number, or above 1e300.
     InvalidWeight {
         /// The task's name.
         task: Arc<str>,
@@ -83,7 +83,10 @@ impl fmt::Display for AddError {
                  add it with add_with or add_blocking_with"
             ),
             AddError::InvalidWeight { task } => {
-                write!(f, "task {task:?} has a weight that is negative or no number")
+                write!(
+                    f,
+                    "task {task:?} has a weight that is negative, no number, or above 1e300: give it a share, such as 1"
+                )
             }
             AddError::EnvironmentElsewhere { task } => write!(
                 f,

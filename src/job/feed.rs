@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::NewTask;
 use super::core::JobCore;
 use super::ledger::Adder;
+use super::{NewTask, TaskError};
 use crate::base::{contain, drop_contained};
 
 /// An iterator of tasks to come.
@@ -102,7 +102,14 @@ impl JobCore {
                 return Some(());
             }
             let task = contain("a feed of tasks", || feed.tasks.next()).flatten()?;
-            if let Err(error) = self.add(task, Adder::Feed) {
+            let name = task.options.name.clone();
+            let added = self.add(task, Adder::Feed).or_else(|error| {
+                // There is nobody here to tell: a task in its place fails for the same reason.
+                let fails =
+                    NewTask::blocking(name, |_cx| Err::<(), _>(TaskError::permanent(error)));
+                self.add(fails, Adder::Feed)
+            });
+            if let Err(error) = added {
                 tracing::error!(%error, job = %self.id, "a fed task was not added");
             }
         }

@@ -52,7 +52,8 @@ impl OpenJob {
 
     /// Adds the tasks of `tasks` one by one, so that at most `ahead` (at least 1) of the job's tasks are there that have
     /// not ended. The iterator is asked on the threads that end tasks, never on two at once, and keeps the job open
-    /// until it has given its last task. A panic in it is logged and ends it.
+    /// until it has given its last task. A panic in it is logged and ends it. A task that can't be added as it is, because
+    /// its retry policy or its weight doesn't fit, fails for that reason when its turn comes.
     ///
     /// ```
     /// use milepost::{Job, LocalScheduler, NewTask};

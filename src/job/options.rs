@@ -29,6 +29,9 @@ pub(crate) struct TaskSettings {
     pub(crate) environment: Option<Arc<Recipe>>,
 }
 
+/// The sum of a hundred million of them is a number too.
+const HEAVIEST: f64 = 1e300;
+
 impl TaskOptions {
     pub(crate) fn new(name: impl Into<Arc<str>>) -> TaskOptions {
         TaskOptions { name: name.into(), settings: None }
@@ -44,7 +47,7 @@ impl TaskOptions {
         let task = self.name.clone();
         if retry.is_some() && runner != Runner::Repeatedly {
             Some(AddError::NotRestartable { task })
-        } else if weight.is_some_and(|weight| !(0.0..f64::INFINITY).contains(&weight)) {
+        } else if weight.is_some_and(|weight| !(0.0..=HEAVIEST).contains(&weight)) {
             Some(AddError::InvalidWeight { task })
         } else if environment.is_some() {
             // It would have gone to the task's code, if it had some.
@@ -60,8 +63,8 @@ macro_rules! setters {
         impl $type {
             /// How much the task counts in its job's progress: 1 unless set. The job's fraction is the weighted mean of those of its
             /// tasks. With a [`unit`](TaskBuilder::unit), the job also takes the weight for the task's total until the task sets
-            /// one: with file sizes as weights, the job's total is known from the start. Adding a task whose weight is negative
-            /// or no number is an error.
+            /// one: with file sizes as weights, the job's total is known from the start. Adding a task whose weight is negative, no
+            /// number, or above 1e300 is an error.
             ///
             /// ```
             /// use milepost::Job;

@@ -137,8 +137,12 @@ from! {
     Arc<str>: text => Property::Text(text),
 }
 
+/// As many as one bag has: setting one copies it.
+const MOST: usize = 256;
+
 /// Named [`Property`] values, in the order of their names: a cheap clone. In JSON it is an object:
-/// `{"gpus":2,"host":"node3"}`.
+/// `{"gpus":2,"host":"node3"}`. It is meant for a handful, as every event of a task tells all of them: of more than 256,
+/// those that come last are ignored, which is logged.
 ///
 /// ```
 /// use milepost::Properties;
@@ -201,7 +205,11 @@ impl Properties {
 
     /// Sets a property, in place of one of the same name. What has no JSON form is ignored.
     pub(crate) fn set(&mut self, name: impl AsRef<str> + Into<Arc<str>>, value: Property) {
-        if value.has_json() && self.get(name.as_ref()) != Some(&value) {
+        let before = self.get(name.as_ref());
+        if before.is_none() && self.len() >= MOST {
+            let name = name.as_ref();
+            tracing::warn!(name, "{MOST} properties are as many as there can be: it is ignored");
+        } else if value.has_json() && before != Some(&value) {
             Arc::make_mut(self.0.get_or_insert_default()).insert(name.into(), value);
         }
     }
@@ -299,6 +307,15 @@ mod tests {
             all.set("rate", bad.into());
             assert_eq!(json(&all), r#"{"rate":0.5}"#);
         }
+    }
+
+    #[test]
+    fn there_are_no_more_than_can_be_told_each_time() {
+        let mut all: Properties = (0..1_000).map(|n| (n.to_string(), n)).collect();
+        assert_eq!(all.len(), MOST);
+        all.set("0", Property::Int(7));
+        all.set("new", Property::Int(7));
+        assert_eq!((all.get("0"), all.get("new")), (Some(&Property::Int(7)), None));
     }
 
     #[test]

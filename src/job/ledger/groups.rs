@@ -42,6 +42,8 @@ pub(crate) struct Queue {
     pub(super) submitted: bool,
     /// Submitted tasks that wait for a worker.
     pub(super) lanes: Lanes,
+    /// What the priority of any task is at least.
+    pub(super) least_priority: Option<i32>,
     /// There from submission to the job's end.
     pub(super) scheduler: Option<Arc<dyn Scheduler>>,
 }

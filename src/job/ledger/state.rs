@@ -289,11 +289,23 @@ impl Ledger {
     }
 
     fn lane_of(&self, entry: &TaskEntry) -> LaneKey {
-        let settings = entry.settings();
-        let priority =
-            settings.and_then(|settings| settings.priority).unwrap_or(self.options.priority);
-        let resources = settings.and_then(|settings| settings.resources.clone());
-        LaneKey { priority: Reverse(priority), resources }
+        let resources = entry.settings().and_then(|settings| settings.resources.clone());
+        LaneKey { priority: Reverse(self.priority_of(entry)), resources }
+    }
+
+    fn priority_of(&self, entry: &TaskEntry) -> i32 {
+        let own = entry.settings().and_then(|settings| settings.priority);
+        let priority = own.unwrap_or(self.options.priority);
+        self.queue.least_priority.map_or(priority, |least| priority.max(least))
+    }
+
+    /// The job runs for a task of this priority, which is not to wait for those of a lower one.
+    pub(crate) fn set_least_priority(&mut self, priority: i32) {
+        self.queue.least_priority = Some(priority);
+    }
+
+    pub(crate) fn task_priority(&self, id: TaskId) -> Option<i32> {
+        self.tasks.get(id).map(|entry| self.priority_of(entry))
     }
 
     /// Whether readers of outputs keep up (see [`Outputs`](crate::Outputs)), and the job is not suspended.
