@@ -356,7 +356,9 @@ fn weights_are_numbers_that_are_not_negative() {
     );
     open.submit(&Inline).unwrap();
     let job = open.close();
-    assert_eq!((job.state(), job.counts().total()), (JobState::Completed, 1), "one was left out");
+    let failed = job.snapshot().tasks[0].error.clone().unwrap();
+    assert_eq!(job.state(), JobState::Failed, "no task is left out in silence");
+    says(&*failed, &["\"a\"", "weight"]);
 }
 
 #[test]
