@@ -145,6 +145,25 @@ fn one_that_requires_a_label_alone_waits_for_it() {
 }
 
 #[test]
+fn nobody_waits_behind_one_that_waits_for_what_is_not_there() {
+    within(|| {
+        let scheduler = LocalScheduler::builder(2).wait_for_resources().build().unwrap();
+        let job = Job::new("job");
+        let waits = gated(&job, "waits", cores(1).label("gpu"));
+        let passes = gated(&job, "passes", cores(2));
+        job.submit(&scheduler).unwrap();
+        passes.began.recv().unwrap();
+        assert_eq!(waits.task.state(), TaskState::Submitted);
+        drop(passes.release);
+        passes.task.output().unwrap();
+        scheduler.set_resources(scheduler.resources().label("gpu"));
+        waits.began.recv().unwrap();
+        drop(waits.release);
+        job.wait_until_done().blocking().unwrap().ok().unwrap();
+    });
+}
+
+#[test]
 fn what_waits_for_resources_that_are_taken_away_fails() {
     within(|| {
         let scheduler = LocalScheduler::builder(4).cores(2).build().unwrap();
@@ -213,10 +232,13 @@ fn tasks_that_no_longer_wait_keep_no_others_waiting() {
     ];
     for verb in verbs {
         within(move || {
-            let scheduler = LocalScheduler::builder(2).wait_for_resources().build().unwrap();
-            let (job, other) = (Job::new("job"), Job::new("other"));
-            let large = gated(&job, "large", cores(64));
-            let larger = gated(&job, "larger", cores(65));
+            let scheduler = LocalScheduler::builder(3).cores(4).build().unwrap();
+            let (first, job, other) = (Job::new("first"), Job::new("job"), Job::new("other"));
+            let busy = gated(&first, "busy", cores(1));
+            first.submit(&scheduler).unwrap();
+            busy.began.recv().unwrap();
+            let large = gated(&job, "large", cores(4));
+            let larger = gated(&job, "larger", cores(5));
             let small = gated(&other, "small", cores(1));
             larger.task.cancel("");
             job.submit(&scheduler).unwrap();
@@ -228,7 +250,7 @@ fn tasks_that_no_longer_wait_keep_no_others_waiting() {
             other.wait_until_done().blocking().unwrap().ok().unwrap();
             // It comes back if it is wanted after all.
             if !large.task.state().is_terminal() {
-                scheduler.set_resources(cores(64));
+                drop(busy.release);
                 job.release("");
                 job.resume("");
                 large.began.recv().unwrap();

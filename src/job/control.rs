@@ -71,6 +71,10 @@ impl JobCore {
 /// | [`vacate`](Job::vacate) | stays | stops as if it was canceled, and is tried again: `Submitted`, the next attempt |
 /// | remove: [`cancel`](Job::cancel), at once: [`cancel_now`](Job::cancel_now) | `Canceled` | `Canceling`, then `Canceled` |
 ///
+/// A suspension stays until it is taken back: a task that is vacated meanwhile parks again. What is said of a whole job counts
+/// for all of its tasks, also where something else was said of one before. Somebody has to keep a handle: a job whose tasks are
+/// held or suspended doesn't end, and without a handle nobody can let them go on.
+///
 /// A task that has parked gives up its worker and what it [requires](crate::TaskBuilder::requires) until it goes on, and the
 /// time doesn't count for its [timeout](crate::TaskBuilder::timeout). Tasks that run and can't run again, as their closures
 /// run only once, refuse to be held or vacated.

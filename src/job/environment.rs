@@ -18,7 +18,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// needs it, used by one task after the other, and torn down.
 ///
 /// An environment is known by its id. A scheduler keeps the instances of an id and gives each to one task at a time, so
-/// that there are never more than tasks that run at the same time: one for each worker. Environments with the same id
+/// that there are never more than tasks that run at the same time: one for each worker. A task that has parked or waits for
+/// a child job keeps its own. Environments with the same id
 /// and type share them, also those of different jobs. A scheduler that keeps none (see
 /// [`Scheduler::environments`](crate::Scheduler::environments)) has each task set up its own.
 ///

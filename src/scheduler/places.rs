@@ -92,7 +92,8 @@ impl Places {
             return queue.refuse(never(&beyond));
         }
         let demanding = Some(&queue).filter(|queue| !queue.resources().is_nothing()).cloned();
-        if state.queues.insert(queue) {
+        let State { queues, capacity, .. } = &mut *state;
+        if queues.insert(queue, &capacity.total) {
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
         drop(state);
@@ -247,10 +248,10 @@ impl Places {
         state.capacity.total = total;
         self.changes.fetch_add(1, Ordering::AcqRel);
         let total = state.capacity.total.clone();
-        let impossible =
-            if state.waits { Vec::new() } else { state.queues.take_impossible(&total) };
+        state.queues.sort_again(&total);
+        let impossible = if state.waits { None } else { Some(state.queues.take_impossible()) };
         self.free(state, 0, &Resources::new());
-        for queue in impossible {
+        for queue in impossible.into_iter().flatten() {
             queue.refuse(never(&queue.resources().beyond(&total).unwrap_or_default()));
         }
     }

@@ -5,31 +5,38 @@ use std::collections::BTreeMap;
 use crate::job::{QueueKey, TaskQueue};
 use crate::model::Resources;
 
-/// The queues of all jobs. Those whose tasks require nothing are apart: they never wait for the others.
+/// The queues of all jobs. Those whose tasks require nothing are apart, as they never wait for the others; and so are those
+/// whose tasks require what isn't there at all, as nobody waits for them.
 #[derive(Default)]
 pub(super) struct Queues {
     plain: Sorted,
     demanding: Sorted,
+    impossible: Sorted,
 }
 
 type Sorted = BTreeMap<QueueKey, TaskQueue>;
 
 impl Queues {
-    fn of(&mut self, queue: &TaskQueue) -> &mut Sorted {
-        if queue.resources().is_nothing() { &mut self.plain } else { &mut self.demanding }
-    }
-
     /// Adds a queue. True if there are others behind it.
-    pub(super) fn insert(&mut self, queue: TaskQueue) -> bool {
+    pub(super) fn insert(&mut self, queue: TaskQueue, total: &Resources) -> bool {
         let key = queue.key();
         let before = |queues: &Sorted| queues.last_key_value().is_some_and(|(last, _)| key < *last);
         let goes_before = before(&self.plain) || before(&self.demanding);
-        self.of(&queue).insert(key, queue);
+        let queues = match queue.resources() {
+            resources if resources.is_nothing() => &mut self.plain,
+            resources if resources.beyond(total).is_some() => &mut self.impossible,
+            _ => &mut self.demanding,
+        };
+        queues.insert(key, queue);
         goes_before
     }
 
     pub(super) fn remove(&mut self, queue: &TaskQueue) {
-        self.of(queue).remove(&queue.key());
+        for queues in [&mut self.plain, &mut self.demanding, &mut self.impossible] {
+            if queues.remove(&queue.key()).is_some() {
+                return;
+            }
+        }
     }
 
     /// The queue to be served next. Tasks that require something wait behind the first of them, so that none that requires
@@ -51,18 +58,23 @@ impl Queues {
         !self.demanding.is_empty()
     }
 
-    /// Takes out the queues whose tasks `capacity` can never run.
-    pub(super) fn take_impossible(&mut self, capacity: &Resources) -> Vec<TaskQueue> {
-        let impossible =
-            |_: &QueueKey, queue: &mut TaskQueue| queue.resources().beyond(capacity).is_some();
-        let plain = self.plain.extract_if(.., impossible);
-        let all = plain.chain(self.demanding.extract_if(.., impossible));
-        all.map(|(_, queue)| queue).collect()
+    /// There is another total now.
+    pub(super) fn sort_again(&mut self, total: &Resources) {
+        let impossible = std::mem::take(&mut self.impossible);
+        let all = std::mem::take(&mut self.demanding).into_values().chain(impossible.into_values());
+        for queue in all {
+            self.insert(queue, total);
+        }
+    }
+
+    /// Takes out the queues whose tasks require what isn't there at all.
+    pub(super) fn take_impossible(&mut self) -> impl Iterator<Item = TaskQueue> + use<> {
+        std::mem::take(&mut self.impossible).into_values()
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = TaskQueue> + use<> {
-        let Queues { plain, demanding } = std::mem::take(self);
-        plain.into_values().chain(demanding.into_values())
+        let Queues { plain, demanding, impossible } = std::mem::take(self);
+        [plain, demanding, impossible].into_iter().flat_map(BTreeMap::into_values)
     }
 }
 

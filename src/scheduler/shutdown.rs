@@ -38,7 +38,7 @@ pub struct Shutdown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Jobs that ended by themselves.
+    /// Jobs that ended by themselves since the shutdown began, and perhaps some that had ended shortly before.
     pub finished: Vec<JobId>,
     /// Jobs that were canceled, as the time was up.
     pub canceled: Vec<JobId>,
