@@ -8,11 +8,12 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::task::{Context, Poll};
 
 use common::{ms, within};
 use milepost::{
-    CancelReason, CauseKind, Child, ChildError, Job, JobState, LocalScheduler, Resources,
-    TaskContext, TaskError, TaskState,
+    CancelReason, CauseKind, Child, ChildError, Job, JobState, LocalScheduler, Resources, Rest,
+    Scheduler, SubmitError, TaskContext, TaskError, TaskHandle, TaskQueue, TaskState,
 };
 use parking_lot::Mutex;
 
@@ -479,5 +480,66 @@ fn a_task_that_takes_its_place_back_does_not_give_it_up_twice() {
         other_ended.recv().unwrap();
         drop(end_next);
         assert_eq!(*parent.output().unwrap(), 0, "it went on while another one had its core");
+    });
+}
+
+/// Runs tasks where they become ready, stops the parent by force as its child is accepted, and counts places.
+struct Stopping {
+    parent: Mutex<Option<TaskHandle<()>>>,
+    accepted: AtomicUsize,
+    given_up: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+impl Scheduler for Stopping {
+    fn ready(&self, queue: TaskQueue) {
+        while let Some(run) = queue.next() {
+            run.run_blocking();
+        }
+    }
+
+    fn accept(&self, _queue: &TaskQueue) -> Result<(), SubmitError> {
+        if self.accepted.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.parent.lock().take().unwrap().cancel_now("");
+        }
+        Ok(())
+    }
+
+    fn worker_lost(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn rest(&self, _resources: &Resources) -> Box<dyn Rest> {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+        Box::new(Back)
+    }
+}
+
+struct Back;
+
+impl Rest for Back {
+    fn poll_return(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+#[test]
+fn a_task_that_is_given_up_before_it_waits_for_its_child_loses_its_place_once() {
+    within(|| {
+        let job = Job::new("parents");
+        let parent = job.add_blocking("parent", |cx| Ok(drop(cx.child(&small(1)).blocking())));
+        // The job needs its scheduler on.
+        job.add_blocking("other", |_cx| Ok(())).unwrap().hold("").unwrap();
+        let scheduler = Arc::new(Stopping {
+            parent: Mutex::new(Some(parent.unwrap())),
+            accepted: AtomicUsize::new(0),
+            given_up: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+        });
+        job.submit(&scheduler).unwrap();
+        assert_eq!(job.counts().canceled(), 1);
+        assert_eq!(scheduler.accepted.load(Ordering::Relaxed), 2);
+        assert_eq!(scheduler.lost.load(Ordering::Relaxed), 1);
+        assert_eq!(scheduler.given_up.load(Ordering::Relaxed), 0, "it had none any more");
     });
 }

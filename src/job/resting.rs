@@ -25,9 +25,10 @@ pub(super) struct Resting {
 impl Resting {
     /// The attempt of the task that has this slot waits.
     pub(super) fn begin(core: Arc<JobCore>, task: TaskId, slot: SlotRef) -> Resting {
-        let begun = core.look(|ledger| ledger.rest_begins(task));
+        let begun = core.look(|ledger| ledger.rest_begins(task, &slot));
         let scheduler = begun.as_ref().and_then(|(place, _)| place.scheduler.clone());
-        let resting = Resting { core, task, slot, scheduler, back: None, over: false };
+        let over = begun.is_none();
+        let resting = Resting { core, task, slot, scheduler, back: None, over };
         if let Some((place, true)) = begun {
             resting.give_up(place);
         }

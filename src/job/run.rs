@@ -14,8 +14,8 @@ use super::error::AddError;
 use super::ledger::{Finish, Head, Started as StartedAttempt};
 use super::work::{Started, TaskFuture, TaskResult, Work};
 use super::{TaskContext, TaskError};
-use crate::base::{WakerKey, block_on, drop_contained, panic_message};
-use crate::meter::{Progress, STOPS, SlotRef};
+use crate::base::{block_on, drop_contained, panic_message};
+use crate::meter::{Progress, SlotRef, Stops};
 use crate::model::{TaskFailed, TaskId};
 
 /// An attempt that runs here, whatever its code is.
@@ -27,7 +27,7 @@ pub(super) struct Attempt {
     span: tracing::Span,
     place: Place,
     dropped: Then,
-    watch: Watch,
+    stops: Stops,
     over: bool,
 }
 
@@ -51,15 +51,6 @@ pub(super) enum Then {
     Dropped,
 }
 
-/// The waker that the slot calls.
-#[derive(Default)]
-struct Watch {
-    key: WakerKey,
-    waker: Option<Waker>,
-    /// The request to stop has used the waker up.
-    canceled: bool,
-}
-
 impl Attempt {
     pub(super) fn new(
         core: Arc<JobCore>,
@@ -76,8 +67,8 @@ impl Attempt {
             attempt,
             name = &*core.task_name(task).unwrap_or_default(),
         );
-        let watch = Watch::default();
-        Attempt { core, task, attempt, slot, span, place, dropped, watch, over: false }
+        let stops = Stops::default();
+        Attempt { core, task, attempt, slot, span, place, dropped, stops, over: false }
     }
 
     pub(super) fn context(&self) -> TaskContext {
@@ -125,7 +116,7 @@ impl Attempt {
                 Ok(Poll::Pending) => self.rests(),
                 Err(panicked) => return Poll::Ready(panicked),
             }
-            self.watch(cx.waker());
+            self.stops.watch(&self.slot, cx.waker());
             // The order matters: an end since then finds the waker.
             if !self.slot.is_ended() {
                 return Poll::Pending;
@@ -169,18 +160,6 @@ impl Attempt {
             at_once.then(|| ledger.start_ready(at, head, effects)).flatten()
         })
     }
-
-    /// Registers the waker for the request to stop and for a forced end.
-    fn watch(&mut self, waker: &Waker) {
-        let watch = &mut self.watch;
-        let canceled = self.slot.is_canceled();
-        let registered = watch.waker.as_ref().is_some_and(|before| before.will_wake(waker));
-        if !registered || canceled != watch.canceled {
-            self.slot.watch(STOPS, &mut watch.key, waker);
-            watch.waker = Some(waker.clone());
-            watch.canceled = canceled;
-        }
-    }
 }
 
 impl Drop for Attempt {
@@ -192,9 +171,7 @@ impl Drop for Attempt {
             },
             None,
         );
-        if self.watch.waker.is_some() {
-            self.slot.unwatch(&mut self.watch.key);
-        }
+        self.stops.unwatch(&self.slot);
     }
 }
 

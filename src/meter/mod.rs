@@ -22,7 +22,10 @@ mod track;
 mod window;
 
 pub(crate) use dirty::{Meter, SlotId};
-pub(crate) use page::{Detail, Reading, STOPS, SlotRef, Visit};
+#[allow(unused_imports, reason = "only the models of protocols name it")]
+pub(crate) use page::STOPS;
+pub(crate) use page::{Detail, Reading, SlotRef, Visit};
+pub(crate) use park::Stops;
 pub use progress::Progress;
 pub use track::{Track, TrackRead, TrackWrite};
 pub(crate) use window::{Owner, Rest, Signal, Suspension};

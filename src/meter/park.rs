@@ -1,9 +1,9 @@
 //! The places where a task's code waits for what is asked of it: to park, to go on, to stop. Knows no states.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use super::page::{PARKS, SlotRef};
+use super::page::{PARKS, STOPS, SlotRef};
 use crate::base::WakerKey;
 
 /// Registers a waker for as long as it lives.
@@ -15,6 +15,31 @@ struct Watch<'a> {
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         self.slot.unwatch(&mut self.key);
+    }
+}
+
+/// What runs an attempt is registered by, from its first wait on: for the request to stop and for a forced end.
+#[derive(Default)]
+pub(crate) struct Stops {
+    key: WakerKey,
+    waker: Option<Waker>,
+}
+
+impl Stops {
+    /// Has `waker` called; whoever waits looks once more after it.
+    pub(crate) fn watch(&mut self, slot: &SlotRef, waker: &Waker) {
+        let registered = self.waker.as_ref().is_some_and(|before| before.will_wake(waker));
+        // The request to stop takes the waker, now or at any time after it was seen: the end is still to find one.
+        if !registered || slot.is_canceled() {
+            slot.watch(STOPS, &mut self.key, waker);
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn unwatch(&mut self, slot: &SlotRef) {
+        if self.waker.is_some() {
+            slot.unwatch(&mut self.key);
+        }
     }
 }
 

@@ -8,11 +8,13 @@ use crate::base::sync::Mutant;
 use crate::base::{WakerKey, Wakes};
 use crate::checker::{ASLEEP, Bell, Model, Side, race};
 use crate::ledger::{Flaw, Job};
-use crate::meter::{Progress, STOPS, SlotRef};
+use crate::meter::{Progress, STOPS, SlotRef, Stops};
 
 pub(crate) const MODELS: &[Model] = &[
     Model::holds("one_who_waits_for_a_cancellation_is_woken", 4, one),
     Model::holds("two_who_wait_for_the_end_are_woken", 2, two),
+    Model::holds("an_attempt_that_ignores_the_request_to_stop_is_woken_by_its_end", 3, end),
+    Model::fails("mutant_the_waker_is_registered_once_a_request", ASLEEP, Mutant::None, end_once),
     Model::fails("mutant_a_look_before_the_waker_is_registered", ASLEEP, Mutant::None, look_first),
 ];
 
@@ -67,4 +69,51 @@ fn look_first() {
     let job = Job::new(Flaw::None);
     let task = job.task();
     race(vec![wait_carelessly(&task), ask(&job, &task, SlotRef::cancel)]);
+}
+
+/// An attempt whose code waits for something else.
+fn attempt(progress: &Progress, mut watch: impl FnMut(&SlotRef, &Waker) + 'static) -> Side {
+    let slot = progress.slot().unwrap().clone();
+    Box::new(move || {
+        let bell = Bell::new();
+        let waker = Waker::from(bell.clone());
+        while !slot.is_ended() {
+            watch(&slot, &waker);
+            if slot.is_ended() {
+                break;
+            }
+            bell.wait();
+        }
+    })
+}
+
+fn ask_and_force(job: &Job, progress: &Progress) -> Side {
+    let cancel = ask(job, progress, SlotRef::cancel);
+    let force = ask(job, progress, |slot, wakes| _ = slot.force(wakes));
+    Box::new(move || {
+        cancel();
+        force();
+    })
+}
+
+fn end() {
+    let job = Job::new(Flaw::None);
+    let task = job.task();
+    let mut stops = Stops::default();
+    let attempt = attempt(&task, move |slot, waker| stops.watch(slot, waker));
+    race(vec![attempt, ask_and_force(&job, &task)]);
+}
+
+/// As `Stops`, but for a request that was seen it registers the waker only once.
+fn end_once() {
+    let job = Job::new(Flaw::None);
+    let task = job.task();
+    let (mut key, mut seen) = (WakerKey::default(), None);
+    let attempt = attempt(&task, move |slot, waker| {
+        let canceled = slot.is_canceled();
+        if seen.replace(canceled) != Some(canceled) {
+            slot.watch(STOPS, &mut key, waker);
+        }
+    });
+    race(vec![attempt, ask_and_force(&job, &task)]);
 }

@@ -47,8 +47,12 @@ impl Ledger {
         Some(Place { scheduler, resources })
     }
 
-    /// The code of a task waits. Returns what it has, and whether that is to be given up, unless it was.
-    pub(crate) fn rest_begins(&mut self, id: TaskId) -> Option<(Place, bool)> {
+    /// The code of the attempt that has this slot waits. Returns what it has, and whether that is to be given up, unless it
+    /// was. None if the attempt is over: then it has no place any more.
+    pub(crate) fn rest_begins(&mut self, id: TaskId, slot: &SlotRef) -> Option<(Place, bool)> {
+        if slot.is_ended() {
+            return None;
+        }
         let waits = &mut self.tasks.get_mut(id)?.extra().waits;
         waits.count += 1;
         let is_first = waits.count == 1;
