@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::control::Vacating;
 use super::lanes::Head;
 use super::life::{End, canceled_failure};
 use super::state::Ledger;
-use super::table::{Runner, TaskEntry};
+use super::table::{Runner, TaskEntry, Vacating};
 use crate::base::{Alarm, Wakes};
 use crate::bus::{Shown, Update, When};
 use crate::job::TransitionError;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::state::Ledger;
-use super::table::{Runner, TaskEntry};
+use super::table::{Runner, TaskEntry, Vacating};
 use crate::base::Timer;
 use crate::job::alarm::Due;
 use crate::job::effects::Effects;
@@ -32,13 +32,6 @@ pub(crate) enum Refusal {
     RunElsewhere,
     /// It has ended or is about to.
     Over(TaskState),
-}
-
-/// An attempt that was asked to stop so that another one may follow.
-pub(crate) struct Vacating {
-    /// `Submitted` or `Held`.
-    pub(super) to: TaskState,
-    pub(super) cause: Arc<Cause>,
 }
 
 impl Ledger {

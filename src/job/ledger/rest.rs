@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::state::Ledger;
+use super::table::Waits;
 use crate::job::scheduler::{Rest, Scheduler};
 use crate::meter::SlotRef;
 use crate::model::{Resources, TaskId};
@@ -13,16 +14,6 @@ pub(crate) struct Place {
     pub(crate) resources: Option<Arc<Resources>>,
 }
 
-/// The waits of a task's code.
-#[derive(Default)]
-pub(crate) struct Waits {
-    count: u32,
-    /// By which the last of them takes the place back.
-    rest: Option<Box<dyn Rest>>,
-    /// It was handed out for that, and is on its way.
-    returning: bool,
-}
-
 /// What is to be done when a wait is over.
 pub(crate) enum AfterRest {
     Nothing,
@@ -30,12 +21,6 @@ pub(crate) enum AfterRest {
     GiveUp(Place),
     /// The code was given up while it waited: its scheduler has lost a worker.
     Lost,
-}
-
-impl Waits {
-    pub(super) fn rests(&self) -> bool {
-        self.count > 0
-    }
 }
 
 impl Ledger {

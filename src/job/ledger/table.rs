@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::control::Vacating;
-use super::rest::Waits;
 use crate::base::Timer;
 use crate::job::options::TaskSettings;
+use crate::job::scheduler::Rest;
 use crate::job::work::Work;
 use crate::meter::{Reading, SlotId};
 use crate::model::{Cause, Failure, Output, Properties, TaskId, TaskState};
@@ -91,6 +90,29 @@ pub(crate) struct Extra {
     pub(crate) lost: u32,
     /// The output was handed to a reader of outputs.
     pub(crate) output_taken: bool,
+}
+
+/// An attempt that was asked to stop so that another one may follow.
+pub(crate) struct Vacating {
+    /// `Submitted` or `Held`.
+    pub(super) to: TaskState,
+    pub(super) cause: Arc<Cause>,
+}
+
+/// The waits of a task's code.
+#[derive(Default)]
+pub(crate) struct Waits {
+    pub(super) count: u32,
+    /// By which the last of them takes the place back.
+    pub(super) rest: Option<Box<dyn Rest>>,
+    /// It was handed out for that, and is on its way.
+    pub(super) returning: bool,
+}
+
+impl Waits {
+    pub(super) fn rests(&self) -> bool {
+        self.count > 0
+    }
 }
 
 impl TaskEntry {
