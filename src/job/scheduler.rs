@@ -43,7 +43,7 @@ pub trait Scheduler: Send + Sync + 'static {
     /// called again when there is.
     fn ready(&self, queue: TaskQueue);
 
-    /// The tasks of a queue are not ready any more, before [`TaskQueue::next`] has said so: they were canceled or held, or
+    /// No task of a queue is ready any more, before [`TaskQueue::next`] has said so: all were taken, canceled or held, or
     /// their job was suspended. Called only if they [require](TaskQueue::resources) something: others may wait behind
     /// them.
     fn withdrawn(&self, queue: TaskQueue) {
