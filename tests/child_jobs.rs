@@ -5,6 +5,7 @@
 mod common;
 
 use std::error::Error;
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -399,6 +400,32 @@ fn a_child_goes_before_what_its_task_would_have_gone_before() {
         job.wait_until_done().blocking().unwrap().ok().unwrap();
         other.wait_until_done().blocking().unwrap().ok().unwrap();
         assert_eq!(*order.lock(), ["urgent part", "part", "other"]);
+    });
+}
+
+#[test]
+fn a_shutdown_waits_for_children_that_are_still_to_come() {
+    within(|| {
+        let scheduler = LocalScheduler::new(1).unwrap();
+        let job = Job::new("job");
+        let (began, wait) = channel();
+        let (release, gate) = channel::<()>();
+        let task = job.add_blocking("task", move |cx| {
+            began.send(()).unwrap();
+            gate.recv().unwrap_or_default();
+            Ok(cx.child(&small(3)).blocking()?.counts.completed())
+        });
+        job.submit(&scheduler).unwrap();
+        wait.recv().unwrap();
+        let shutdown = scheduler.shutdown().into_future();
+        let mut shutdown = std::pin::pin!(shutdown);
+        let waker = std::task::Waker::noop();
+        let mut cx = std::task::Context::from_waker(waker);
+        assert!(shutdown.as_mut().poll(&mut cx).is_pending(), "it has begun");
+        assert!(small(1).submit(&scheduler).is_err());
+        drop(release);
+        futures::executor::block_on(shutdown);
+        assert_eq!(*task.unwrap().output().unwrap(), 3);
     });
 }
 

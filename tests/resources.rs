@@ -59,6 +59,23 @@ fn a_task_waits_until_what_it_requires_is_free() {
 }
 
 #[test]
+fn nobody_waits_behind_one_that_runs_already() {
+    within(|| {
+        // Of the first, another one would not fit.
+        let scheduler = LocalScheduler::builder(8).cores(3).build().unwrap();
+        let (job, other) = (Job::new("job"), Job::new("other"));
+        let (first, second) = (gated(&job, "first", cores(2)), gated(&other, "second", cores(1)));
+        job.submit(&scheduler).unwrap();
+        first.began.recv().unwrap();
+        other.submit(&scheduler).unwrap();
+        second.began.recv().unwrap();
+        drop((first.release, second.release));
+        job.wait_until_done().blocking().unwrap().ok().unwrap();
+        other.wait_until_done().blocking().unwrap().ok().unwrap();
+    });
+}
+
+#[test]
 fn one_that_requires_much_is_not_overtaken_by_those_that_require_little() {
     within(|| {
         let scheduler = LocalScheduler::builder(8).cores(4).build().unwrap();

@@ -75,6 +75,8 @@ impl JobCore {
 /// for all of its tasks, also where something else was said of one before. Somebody has to keep a handle: a job whose tasks are
 /// held or suspended doesn't end, and without a handle nobody can let them go on.
 ///
+/// A task that is held while it waits for its next attempt starts as soon as it is released, whatever is left of the delay.
+///
 /// A task that has parked gives up its worker and what it [requires](crate::TaskBuilder::requires) until it goes on, and the
 /// time doesn't count for its [timeout](crate::TaskBuilder::timeout). Tasks that run and can't run again, as their closures
 /// run only once, refuse to be held or vacated.
@@ -141,20 +143,21 @@ impl Job {
         self.core().control_all(Verb::Vacate, message)
     }
 
-    /// The same without a grace period.
+    /// Has the tasks that run start over, without a grace period.
     pub fn vacate_now(&self, message: impl Into<Arc<str>>) -> Controlled {
         self.core().control_all(Verb::VacateNow, message)
     }
 }
 
 macro_rules! task_verbs {
-    ($($verb:ident $of_task:ident $which:ident: $what:literal)*) => {
+    ($($verb:ident $of_task:ident $which:ident: $what:literal, $errors:literal;)*) => {
         /// The same for one task.
         impl Job {$(
             #[doc = concat!($what, "; see [`Job::", stringify!($verb), "`].")]
             ///
             /// # Errors
-            /// The job has no such task, it has ended or is being canceled, or would have to run again and can't.
+            /// The job has no such task.
+            #[doc = $errors]
             pub fn $of_task(
                 &self,
                 task: impl Into<TaskRef>,
@@ -170,7 +173,7 @@ macro_rules! task_verbs {
             #[doc = concat!($what, "; see [`Job::", stringify!($verb), "`].")]
             ///
             /// # Errors
-            /// The task has ended or is being canceled, or would have to run again and can't.
+            #[doc = $errors]
             pub fn $verb(&self, message: impl Into<Arc<str>>) -> Result<(), ControlError> {
                 self.core.control(self.task, Verb::$which, message)
             }
@@ -179,10 +182,16 @@ macro_rules! task_verbs {
 }
 
 task_verbs! {
-    hold hold_task Hold: "Keeps the task from starting, or sends it back to wait"
-    release release_task Release: "Lets the task start if it is held"
-    suspend suspend_task Suspend: "Has the task park"
-    resume resume_task Resume: "Has the task go on if it has parked"
-    vacate vacate_task Vacate: "Has the task stop and start over if it runs"
-    vacate_now vacate_task_now VacateNow: "The same without a grace period"
+    hold hold_task Hold: "Keeps the task from starting, or sends it back to wait",
+        "It has ended or is being canceled; or it runs, and can't run again or is run by somebody else.";
+    release release_task Release: "Lets the task start if it is held",
+        "It has ended or is being canceled.";
+    suspend suspend_task Suspend: "Has the task park",
+        "It has ended or is being canceled.";
+    resume resume_task Resume: "Has the task go on if it has parked",
+        "It has ended or is being canceled.";
+    vacate vacate_task Vacate: "Has the task stop and start over if it runs",
+        "It has ended or is being canceled; or it runs, and can't run again or is run by somebody else.";
+    vacate_now vacate_task_now VacateNow: "Has the task start over, without a grace period, if it runs",
+        "It has ended or is being canceled; or it runs, and can't run again or is run by somebody else.";
 }

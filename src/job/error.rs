@@ -135,9 +135,9 @@ impl fmt::Display for SubmitError {
                     "job {name:?} ({job}) was canceled or has ended, nothing is left to submit"
                 )
             }
-            SubmitError::ShutDown => {
-                f.write_str("the scheduler was shut down and takes no more jobs")
-            }
+            SubmitError::ShutDown => f.write_str(
+                "the scheduler was shut down and takes no more jobs: submit it to another one",
+            ),
         }
     }
 }

@@ -40,6 +40,11 @@ fn ancestors(parents: &HashMap<JobId, JobId>, job: JobId) -> impl Iterator<Item 
     std::iter::successors(Some(job), |job| parents.get(job).copied())
 }
 
+/// Whether `job` runs for a task.
+pub(super) fn is_child(job: JobId) -> bool {
+    PARENTS.lock().contains_key(&job)
+}
+
 /// Whether `job` is `other` or runs for a task of it, however far down.
 pub(super) fn is_within(job: JobId, other: JobId) -> bool {
     job == other || ancestors(&PARENTS.lock(), job).any(|ancestor| ancestor == other)

@@ -9,6 +9,7 @@ use super::core::JobCore;
 use super::environments::Environments;
 use super::error::{SubmitError, WouldDeadlock};
 use super::ledger::Head;
+use super::lineage;
 use super::run::TaskRun;
 use crate::base::WakerKey;
 use crate::model::{JobId, Resources};
@@ -43,7 +44,7 @@ pub trait Scheduler: Send + Sync + 'static {
     /// called again when there is.
     fn ready(&self, queue: TaskQueue);
 
-    /// The tasks of a queue are not ready any more, before [`TaskQueue::next`] has said so: they were canceled or held, or
+    /// No task of a queue is ready any more, before [`TaskQueue::next`] has said so: all were taken, canceled or held, or
     /// their job was suspended. Called only if they [require](TaskQueue::resources) something: others may wait behind
     /// them.
     fn withdrawn(&self, queue: TaskQueue) {
@@ -177,6 +178,11 @@ impl TaskQueue {
     /// The job.
     pub fn job_id(&self) -> JobId {
         self.core.id
+    }
+
+    /// Whether the job runs as a [child](crate::TaskContext::child) of a task, which doesn't end before it.
+    pub fn is_child(&self) -> bool {
+        lineage::is_child(self.core.id)
     }
 
     /// Whether the job has ended.

@@ -204,7 +204,9 @@ impl Scheduler for LocalScheduler {
         // Let go of after the lock: the last handle of a job runs code of users.
         let mut looked_at = Vec::new();
         let mut jobs = self.shared.jobs.lock();
-        if jobs.shut_down || self.shared.places.is_lost() {
+        // A child is part of what was submitted before.
+        let shut_down = jobs.shut_down && !queue.is_child();
+        if shut_down || self.shared.places.is_lost() {
             return Err(SubmitError::ShutDown);
         }
         let submitted = &mut jobs.submitted;

@@ -72,6 +72,8 @@ impl Ledger {
         }
         while let Some(id) = self.queue.lanes.pop(head) {
             if let Some(started) = self.start(at, id, effects) {
+                // Others are to wait behind tasks that wait, not behind those that run.
+                self.withdraw_empty(&head.lane, effects);
                 return Some(started);
             }
         }

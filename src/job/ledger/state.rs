@@ -267,12 +267,17 @@ impl Ledger {
     pub(super) fn withdraw(&mut self, id: TaskId, effects: &mut Effects) {
         let Some(entry) = self.tasks.get(id) else { return };
         let lane = self.lane_of(entry);
+        self.withdraw_empty(&lane, effects);
+    }
+
+    /// The scheduler is told if no task waits of those of the lane that it knows of.
+    pub(super) fn withdraw_empty(&mut self, lane: &LaneKey, effects: &mut Effects) {
         if lane.resources.is_none() {
             return;
         }
         let Ledger { queue, tasks, .. } = self;
         let waits = |id| tasks.get(id).is_some_and(|entry| entry.state == TaskState::Submitted);
-        if let Some(head) = queue.lanes.withdraw(&lane, waits) {
+        if let Some(head) = queue.lanes.withdraw(lane, waits) {
             effects.withdrawn.push(head);
             self.tell_ready(effects);
         }
