@@ -180,8 +180,9 @@ impl Scheduler for ByHand {
 
 impl ByHand {
     pub(crate) fn next(&self) -> Option<TaskRun> {
-        let queues = self.0.lock().clone();
-        queues.iter().find_map(TaskQueue::next)
+        // A queue that gives no more may be followed by one that is told of at that moment.
+        let queue = |n| self.0.lock().get(n).cloned();
+        (0..).map_while(queue).find_map(|queue| queue.next())
     }
 
     /// Runs the next task. False if there is none.
