@@ -21,10 +21,11 @@ use crate::model::{CancelReason, Canceled, Cause, JobId, JobProgress, JobState, 
 
 /// Runs a job as the child of a task; made by [`TaskContext::child`]. Await it, or block on it.
 ///
-/// The job is submitted to the scheduler that runs the task, also if that [shuts down](crate::LocalScheduler::shutdown). Until it has ended, the task gives up its worker and what
-/// it [requires](crate::TaskBuilder::requires): children run also where only one task runs at a time. A task that is asked
-/// to stop stops the child, with the reason [`Parent`](CancelReason::Parent); one that is asked to park has it suspended,
-/// and shows that itself only when its own code parks. The child's tasks have the task's priority at least. The time
+/// The job is submitted to the scheduler that runs the task, also if that [shuts down](crate::LocalScheduler::shutdown).
+/// Until it has ended, the task gives up its worker and what it [requires](crate::TaskBuilder::requires): children run also
+/// where only one task runs at a time. A task that is asked to stop stops the child, with the reason
+/// [`Parent`](CancelReason::Parent); one that is asked to park has it suspended, and shows that itself only when its own
+/// code parks. The child's tasks have the task's priority at least. The time
 /// counts for the task's [timeout](crate::TaskBuilder::timeout).
 ///
 /// A task may wait for several children at a time: it gives its place up once, and has it again when all of them have ended;

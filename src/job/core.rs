@@ -140,8 +140,8 @@ impl JobCore {
         self.look(|ledger| ledger.scheduler())
     }
 
-    /// Tells the scheduler of tasks that are ready or no longer are, and of workers that it has lost; `released` is the one that the job has just
-    /// let go of.
+    /// Tells the scheduler of tasks that are ready or no longer are, and of workers that it has lost; `released` is the one
+    /// that the job has just let go of.
     pub(super) fn tell_scheduler(
         self: &Arc<Self>,
         released: Option<Arc<dyn Scheduler>>,

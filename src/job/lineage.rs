@@ -1,6 +1,7 @@
 //! Which jobs run for tasks of which others. Knows only their ids.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
@@ -20,10 +21,12 @@ impl Lineage {
         if ancestors(&parents, parent).any(|ancestor| ancestor == child) {
             return None;
         }
-        // One that runs as a child already will be refused, and stays what it is.
-        let is_new = !parents.contains_key(&child);
-        parents.entry(child).or_insert(parent);
-        Some(Lineage(is_new.then_some(child)))
+        match parents.entry(child) {
+            Entry::Vacant(free) => drop(free.insert(parent)),
+            // It runs as a child already, and will be refused.
+            Entry::Occupied(_) => return Some(Lineage(None)),
+        }
+        Some(Lineage(Some(child)))
     }
 }
 

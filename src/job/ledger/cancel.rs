@@ -20,8 +20,7 @@ impl Ledger {
         if self.seldom.canceled.is_none() {
             self.seldom.canceled = Some(cause.clone());
             self.sealed = true;
-            self.withdraw_all(effects);
-            drop(self.queue.lanes.take_all());
+            self.empty_lanes(effects);
             self.enter_job(at, JobState::Canceling, Some(cause.clone()), effects);
             for id in self.tasks.ids() {
                 self.cancel_one(at, id, &cause, effects);
@@ -135,8 +134,7 @@ impl Ledger {
     pub(super) fn deadline(&mut self, at: u64, effects: &mut Effects) {
         let deadline = humantime::format_duration(self.options.deadline.unwrap_or_default());
         (self.sealed, self.seldom.is_late) = (true, true);
-        self.withdraw_all(effects);
-        drop(self.queue.lanes.take_all());
+        self.empty_lanes(effects);
         for id in self.tasks.ids() {
             let state = self.tasks.get(id).map_or(TaskState::Completed, |entry| entry.state);
             if state == TaskState::Pending {

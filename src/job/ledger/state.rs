@@ -288,6 +288,12 @@ impl Ledger {
         effects.withdrawn.extend(self.queue.lanes.withdraw_all());
     }
 
+    /// No task waits any more, as all are about to end.
+    pub(super) fn empty_lanes(&mut self, effects: &mut Effects) {
+        self.withdraw_all(effects);
+        drop(self.queue.lanes.take_all());
+    }
+
     /// Whether the scheduler is still to know of what it was told.
     pub(crate) fn is_told(&self, head: &Head) -> bool {
         self.queue.lanes.is_told(head)
