@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use common::{ByHand, drain, ms, step};
+use common::{ByHand, Verb, drain, ms, step};
 use milepost::{
     CauseKind, ControlError, EventStream, Job, ManualClock, OpenJob, Retry, TaskContext, TaskError,
     TaskId, TaskRun, TaskState, TaskStateChanged,
@@ -24,16 +24,6 @@ const DELAY: u64 = 70;
 const TIMEOUT: u64 = 500;
 const ATTEMPTS: u32 = 3;
 const LOST: u32 = 2;
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Verb {
-    Hold,
-    Release,
-    Suspend,
-    Resume,
-    Vacate,
-    VacateNow,
-}
 
 /// What a task's code does next.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -536,21 +526,14 @@ impl World {
             }
             Op::OfTask(task, verb) => {
                 let task = task % n;
-                let done = verb_of_task(&self.open, task, verb);
+                let done = verb.of_task(&self.open, TaskId::new(task as u32));
                 let expected = self.model.verb(task, verb);
                 let done = done.map_err(|error| matches!(error, ControlError::Over { .. }));
                 assert_eq!(done, expected, "{verb:?} of task {task}");
             }
             Op::OfJob(verb) => {
                 let job = &self.open;
-                let done = match verb {
-                    Verb::Hold => job.hold(""),
-                    Verb::Release => job.release(""),
-                    Verb::Suspend => job.suspend(""),
-                    Verb::Resume => job.resume(""),
-                    Verb::Vacate => job.vacate(""),
-                    Verb::VacateNow => job.vacate_now(""),
-                };
+                let done = verb.of_job(job);
                 let refused = done.refused.iter().map(|task| task.index()).collect();
                 assert_eq!((done.asked, refused), self.model.verb_of_job(verb), "{verb:?}");
             }
@@ -643,18 +626,6 @@ impl World {
         let job = self.open.clone().close();
         assert!(job.is_ended(), "{:?}", job.counts());
         assert!(self.hand.next().is_none());
-    }
-}
-
-fn verb_of_task(job: &Job, task: usize, verb: Verb) -> Result<(), ControlError> {
-    let task = TaskId::new(task as u32);
-    match verb {
-        Verb::Hold => job.hold_task(task, ""),
-        Verb::Release => job.release_task(task, ""),
-        Verb::Suspend => job.suspend_task(task, ""),
-        Verb::Resume => job.resume_task(task, ""),
-        Verb::Vacate => job.vacate_task(task, ""),
-        Verb::VacateNow => job.vacate_task_now(task, ""),
     }
 }
 

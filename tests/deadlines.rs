@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{ByHand, Inline, at, drain, job_with, ms, obeys, rest, running, step, story};
+use common::{ByHand, Inline, at, begun, drain, job_with, ms, obeys, rest, running, step, story};
 use milepost::{
     AddError, FailureKind, Job, JobState, ManualClock, NewTask, Retry, SubmitError, TaskContext,
     TaskError, TaskState,
@@ -210,10 +210,7 @@ fn a_held_or_suspended_job_ends_at_its_deadline() {
 fn a_job_that_was_canceled_by_then_stays_canceled() {
     let (job, clock) = limited();
     let deaf = job.add_with("deaf", (), pending).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (_, mut run) = begun(&job);
     job.cancel("by the user");
     clock.advance(ms(LIMIT));
     assert_eq!((deaf.state(), job.state()), (TaskState::TimedOut, JobState::Canceled));
@@ -227,10 +224,7 @@ fn no_task_is_canceled_in_consequence_of_those_that_end_with_it() {
     for name in ["a", "b", "c"] {
         job.add_with(name, (), pending).unwrap();
     }
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (_, mut run) = begun(&job);
     clock.advance(ms(LIMIT));
     assert_eq!(job.counts().of(TaskState::TimedOut), 3, "{:?}", job.counts());
     assert_eq!(job.state(), JobState::Failed);

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{ByHand, drain, job, job_with, ms, obeys, running, step, story};
+use common::{ByHand, begun, drain, job, job_with, ms, obeys, running, step, story};
 use milepost::{
     CauseKind, ControlError, Event, Job, JobState, NewTask, Retry, TaskError, TaskId, TaskState,
 };
@@ -131,10 +131,7 @@ fn a_hold_while_a_task_waits_for_its_next_attempt_outlasts_the_delay() {
 fn a_task_that_runs_is_vacated_and_then_held() {
     let (job, _clock) = job();
     let task = job.add_with("a", (), obeys).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (hand, mut run) = begun(&job);
     task.hold("for lunch").unwrap();
     assert_eq!(task.state(), TaskState::Running, "it goes on until its code follows");
     assert!(step(&mut run));
@@ -166,10 +163,7 @@ fn a_hold_of_a_running_task_is_forced_after_the_grace_period() {
             std::future::pending().await
         })
         .unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (hand, mut run) = begun(&job);
     task.hold("now").unwrap();
     clock.advance(ms(499));
     assert_eq!(task.state(), TaskState::Running);
@@ -369,10 +363,7 @@ fn an_attempt_that_completes_all_the_same_is_completed() {
             Ok(7)
         })
         .unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (_, mut run) = begun(&job);
     task.hold("too late").unwrap();
     assert!(step(&mut run));
     assert_eq!(story(&job, &task), ["submitted 1", "running 1", "completed 1"]);
@@ -385,10 +376,7 @@ fn an_attempt_that_completes_all_the_same_is_completed() {
 fn a_release_takes_back_a_hold_that_is_under_way() {
     let (job, _clock) = job();
     let task = job.add_with("a", (), obeys).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (hand, mut run) = begun(&job);
     task.hold("one moment").unwrap();
     task.release("never mind").unwrap();
     assert!(step(&mut run), "it was asked to stop, and does");

@@ -11,7 +11,7 @@ mod common;
 
 use std::collections::{BTreeMap, HashMap};
 
-use common::{at, drain, ms};
+use common::{Verb, at, drain, ms};
 use milepost::{
     Event, EventStream, Job, JobState, ManualClock, OpenJob, Progress, ProgressWindow,
     TaskCompleted, TaskProgressUpdated, TaskReporter, TaskState, TaskStateChanged,
@@ -54,16 +54,6 @@ enum Report {
     End(TaskState),
     Observed(TaskState),
     Drop,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Verb {
-    Hold,
-    Release,
-    Suspend,
-    Resume,
-    Vacate,
-    VacateNow,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -897,14 +887,7 @@ impl World {
             Op::Ask(Some(task), verb) => self.ask(task % self.model.tasks.len(), verb),
             Op::Ask(None, verb) => {
                 let job = &self.job;
-                let answer = match verb {
-                    Verb::Hold => job.hold(""),
-                    Verb::Release => job.release(""),
-                    Verb::Suspend => job.suspend(""),
-                    Verb::Resume => job.resume(""),
-                    Verb::Vacate => job.vacate(""),
-                    Verb::VacateNow => job.vacate_now(""),
-                };
+                let answer = verb.of_job(job);
                 let refused: Vec<_> = answer.refused.iter().map(|task| task.index()).collect();
                 assert_eq!((answer.asked, refused), self.model.ask_all(verb), "{verb:?}");
             }
@@ -980,14 +963,7 @@ impl World {
 
     fn ask(&mut self, task: usize, verb: Verb) {
         let id = milepost::TaskId::new(task as u32);
-        let answer = match verb {
-            Verb::Hold => self.job.hold_task(id, ""),
-            Verb::Release => self.job.release_task(id, ""),
-            Verb::Suspend => self.job.suspend_task(id, ""),
-            Verb::Resume => self.job.resume_task(id, ""),
-            Verb::Vacate => self.job.vacate_task(id, ""),
-            Verb::VacateNow => self.job.vacate_task_now(id, ""),
-        };
+        let answer = verb.of_task(&self.job, id);
         let is_over = |error| matches!(error, milepost::ControlError::Over { .. });
         assert_eq!(answer.map_err(is_over), self.model.ask(task, verb), "{verb:?} of {task}");
     }

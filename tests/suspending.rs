@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use common::{ByHand, drain, job, job_with, ms, running, step, story, values};
+use common::{ByHand, begun, drain, job, job_with, ms, running, step, story, values};
 use milepost::{
     Canceled, Job, JobState, Resources, Rest, Scheduler, TaskContext, TaskError, TaskHandle,
     TaskQueue, TaskState,
@@ -63,10 +63,7 @@ impl Wake for Count {
 fn a_task_is_suspended_when_it_has_parked_and_goes_on_where_it_did() {
     let (job, _clock) = job();
     let task = job.add_with("walk", (), walks).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (_, mut run) = begun(&job);
     task.suspend("somebody types").unwrap();
     assert_eq!(task.state(), TaskState::Running, "it has not parked yet");
     assert!(!steps(&mut run));

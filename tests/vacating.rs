@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{ByHand, check_merged, drain, job, job_with, ms, obeys, running, step, story};
+use common::{ByHand, begun, check_merged, drain, job, job_with, ms, obeys, running, step, story};
 use milepost::{
     CauseKind, ControlError, Event, JobState, Retry, Task, TaskContext, TaskError, TaskId,
     TaskState,
@@ -18,10 +18,7 @@ fn an_attempt_that_follows_is_tried_again_at_the_back_of_the_queue() {
     let (job, _clock) = job();
     let task = job.add_with("a", (), obeys).unwrap();
     job.add("b", async |_cx| Ok(())).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (hand, mut run) = begun(&job);
     task.vacate("the host goes down").unwrap();
     assert_eq!(task.state(), TaskState::Running);
     assert!(step(&mut run));
@@ -86,10 +83,7 @@ fn each_attempt_starts_without_progress_and_old_ones_are_heard_by_no_one() {
             Err::<(), _>(TaskError::msg("stopped"))
         })
         .unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (hand, mut run) = begun(&job);
     task.vacate("").unwrap();
     assert!(step(&mut run));
     assert_eq!(task.snapshot().unwrap().progress, None);
@@ -130,10 +124,7 @@ fn code_that_waits_is_dropped_when_the_grace_period_is_over() {
             Ok(cx.attempt())
         })
         .unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (hand, mut run) = begun(&job);
     task.vacate("move").unwrap();
     clock.advance(ms(300));
     task.vacate("asking again doesn't give it more time").unwrap();
@@ -159,10 +150,7 @@ fn vacate_now_needs_no_grace_and_a_run_that_is_dropped_gives_the_code_back() {
                 std::future::pending().await
             })
             .unwrap();
-        let hand = ByHand::default();
-        job.submit(&hand).unwrap();
-        let mut run = hand.next().unwrap();
-        assert!(!step(&mut run));
+        let (hand, mut run) = begun(&job);
         if dropped {
             task.vacate("first").unwrap();
             task.vacate_now("then").unwrap();
@@ -231,10 +219,7 @@ fn an_attempt_that_completes_all_the_same_is_completed() {
         Ok(cx.attempt())
     };
     let task = job.add_with("a", (), completes).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (_, mut run) = begun(&job);
     task.vacate("").unwrap();
     assert!(step(&mut run));
     assert_eq!(*task.output().unwrap(), 1);
@@ -247,10 +232,7 @@ fn a_cancellation_counts_for_more() {
     for (of_job, now) in [(true, true), (true, false), (false, true), (false, false)] {
         let (job, clock) = job_with(|builder| builder.grace(ms(500)));
         let task = job.add_with("a", (), obeys).unwrap();
-        let hand = ByHand::default();
-        job.submit(&hand).unwrap();
-        let mut run = hand.next().unwrap();
-        assert!(!step(&mut run));
+        let (_, mut run) = begun(&job);
         task.vacate("").unwrap();
         clock.advance(ms(300));
         match (of_job, now) {
@@ -283,10 +265,7 @@ fn code_sees_why_it_is_to_stop() {
         Ok(cx.check()?)
     };
     let task = job.add_with("a", send, tells).unwrap();
-    let hand = ByHand::default();
-    job.submit(&hand).unwrap();
-    let mut run = hand.next().unwrap();
-    assert!(!step(&mut run));
+    let (hand, mut run) = begun(&job);
     task.vacate("the host goes down").unwrap();
     assert!(step(&mut run));
     assert_eq!(seen.recv().unwrap().as_deref(), Some("vacated: the host goes down"));

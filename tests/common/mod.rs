@@ -8,8 +8,9 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use milepost::{
-    Event, EventStream, Job, JobBuilder, ManualClock, Scheduler, StreamEvent, TaskContext,
-    TaskError, TaskId, TaskProgressUpdated, TaskQueue, TaskReporter, TaskRun, TaskState,
+    ControlError, Controlled, Event, EventStream, Job, JobBuilder, ManualClock, Scheduler,
+    StreamEvent, TaskContext, TaskError, TaskId, TaskProgressUpdated, TaskQueue, TaskReporter,
+    TaskRun, TaskState,
 };
 use parking_lot::Mutex;
 
@@ -176,6 +177,50 @@ impl Scheduler for ByHand {
     fn ready(&self, queue: TaskQueue) {
         self.0.lock().push(queue);
     }
+}
+
+/// What can be asked of a task that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Verb {
+    Hold,
+    Release,
+    Suspend,
+    Resume,
+    Vacate,
+    VacateNow,
+}
+
+impl Verb {
+    pub(crate) fn of_job(self, job: &Job) -> Controlled {
+        match self {
+            Verb::Hold => job.hold(""),
+            Verb::Release => job.release(""),
+            Verb::Suspend => job.suspend(""),
+            Verb::Resume => job.resume(""),
+            Verb::Vacate => job.vacate(""),
+            Verb::VacateNow => job.vacate_now(""),
+        }
+    }
+
+    pub(crate) fn of_task(self, job: &Job, task: TaskId) -> Result<(), ControlError> {
+        match self {
+            Verb::Hold => job.hold_task(task, ""),
+            Verb::Release => job.release_task(task, ""),
+            Verb::Suspend => job.suspend_task(task, ""),
+            Verb::Resume => job.resume_task(task, ""),
+            Verb::Vacate => job.vacate_task(task, ""),
+            Verb::VacateNow => job.vacate_task_now(task, ""),
+        }
+    }
+}
+
+/// The job's first task, which was started and waits for something.
+pub(crate) fn begun(job: &Job) -> (ByHand, TaskRun) {
+    let hand = ByHand::default();
+    job.submit(&hand).expect("a new job");
+    let mut run = hand.next().expect("a task is ready");
+    assert!(!step(&mut run), "it has not ended");
+    (hand, run)
 }
 
 impl ByHand {
