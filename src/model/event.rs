@@ -113,8 +113,9 @@ impl Event {
     }
 }
 
-/// The kinds of [`Event`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The kinds of [`Event`]. In JSON they are what an event's `event` says: `"task_completed"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// [`JobStateChanged`].
@@ -169,6 +170,12 @@ pub struct TaskAdded {
     pub seq: u64,
     /// When it happened.
     pub at: Timestamp,
+    /// How much it counts in its job's progress; 1 if nothing was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// What it counts, if that was said beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Arc<str>>,
     /// What was noted of it by name as it was added.
     #[serde(default, skip_serializing_if = "Properties::is_empty")]
     pub properties: Properties,

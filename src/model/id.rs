@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::parsed::Parsed;
+
 /// The globally unique id of a job: 128 bits, ordered by the time of creation (a UUID of version 7, RFC 9562).
 ///
 /// It is never used again, so an old link or a saved cursor never means another job.
@@ -56,8 +58,7 @@ impl Serialize for JobId {
 
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Parsed::new("a job id"))
     }
 }
 

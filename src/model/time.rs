@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::parsed::Parsed;
+
 /// When something happened, to the microsecond. Its text, also in JSON, is that of RFC 3339 in UTC, as in
 /// `2020-01-01T12:00:00.000250Z`; what is finer than a microsecond is cut off. Additions end with the year 9999.
 ///
@@ -116,8 +118,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Parsed::new("a time in RFC 3339 and UTC"))
     }
 }
 

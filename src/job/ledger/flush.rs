@@ -2,12 +2,11 @@
 
 use super::groups::Board;
 use super::state::Ledger;
-use super::sums::Share;
 use crate::base::Timer;
 use crate::bus::{Update, When};
 use crate::job::effects::Effects;
 use crate::meter::{Rest, Visit};
-use crate::model::TaskId;
+use crate::model::{Share, TaskId};
 
 impl Ledger {
     /// Publishes the progress of the window that `rung` closes (G3).
@@ -39,9 +38,8 @@ impl Ledger {
                 let reading = visit.read();
                 let news = reading.is_news(&told);
                 if news {
-                    sums.remove(Share::of(entry, &told));
-                    sums.add(Share::of(entry, &reading));
-                    sums.note_unit(reading.detail.as_ref().and_then(|detail| detail.unit.as_ref()));
+                    sums.remove(Share::of(entry.counted(&told)));
+                    sums.add(Share::of(entry.counted(&reading)));
                     latest.set(task, reading.clone(), when);
                     if read {
                         updates.push(Update { task, attempt: entry.attempt, reading });

@@ -7,13 +7,12 @@ use std::time::Instant;
 
 use super::lanes::Lanes;
 use super::state::Ended;
-use super::sums::Sums;
 use crate::base::{Empty, Timer, Wakers};
 use crate::bus::{Latest, Notices, Update, Updates};
 use crate::job::outputs::OutputQueue;
 use crate::job::scheduler::Scheduler;
 use crate::meter::{Meter, Signal};
-use crate::model::{Cause, TaskFailed, TaskId};
+use crate::model::{Cause, Sums, TaskFailed, TaskId};
 
 /// What has to do with progress.
 #[derive(Default)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::lanes::Head;
 use super::state::{Ended, Ledger};
-use super::sums::Share;
 use super::table::{Adder, Runner, TaskEntry};
 use crate::bus::{Batch, Change, Closed, Update, When, mask};
 use crate::job::effects::Effects;
@@ -15,7 +14,8 @@ use crate::job::work::Work;
 use crate::job::{AddError, History, SubmitError};
 use crate::meter::Reading;
 use crate::model::{
-    CancelReason, Cause, Failure, FailureKind, JobState, Output, TaskFailed, TaskId, TaskState,
+    CancelReason, Cause, Failure, FailureKind, JobState, Output, Share, TaskFailed, TaskId,
+    TaskState,
 };
 
 /// How a task ends.
@@ -70,13 +70,12 @@ impl Ledger {
             retired: false,
         };
         if let Some(settings) = settings {
-            self.board.sums.note_unit(settings.unit.as_ref());
             entry.extra().settings = Some(settings);
         }
         if let Some(cause) = self.seldom.held.clone().filter(|_| runner.is_scheduler()) {
             entry.extra().held = Some(cause);
         }
-        self.board.sums.add(Share::of(&entry, &Reading::default()));
+        self.board.sums.add(Share::of(entry.counted(&Reading::default())));
         self.tasks.push(entry);
         self.counts.enter(TaskState::Pending);
         self.append(at, Change::Added { task: id }, None, effects);
@@ -156,7 +155,7 @@ impl Ledger {
         self.end_attempt(at, id, effects);
         let reading = self.board.latest.reading(id);
         let Some(entry) = self.tasks.get_mut(id) else { return };
-        let before = Share::of(entry, &reading);
+        self.board.sums.remove(Share::of(entry.counted(&reading)));
         if let Some(error) = error {
             entry.extra().error = Some(Arc::new(error));
         }
@@ -177,8 +176,7 @@ impl Ledger {
         self.append(at, Change::Completed { task: id, attempt, state }, None, effects);
         self.done += 1;
         if let Some(entry) = self.tasks.get(id) {
-            self.board.sums.remove(before);
-            self.board.sums.add(Share::of(entry, &reading));
+            self.board.sums.add(Share::of(entry.counted(&reading)));
             if !state.is_success() && state != TaskState::Canceled {
                 let failed = self.failure(id, entry);
                 if self.seldom.failures.len() < self.options.keep_failures {

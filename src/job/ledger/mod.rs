@@ -11,7 +11,6 @@ mod life;
 mod read;
 mod rest;
 mod state;
-mod sums;
 mod table;
 mod trim;
 

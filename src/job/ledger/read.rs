@@ -12,10 +12,11 @@ use crate::bus::{Change, Moment, Opened, Parked, Record, Shown, Start, Table, ma
 use crate::job::History;
 use crate::job::outputs::{OutputQueue, Taken};
 use crate::job::scheduler::Scheduler;
+use crate::meter::Reading;
 use crate::model::{
     Cause, Counts, Event, JobCompleted, JobProgress, JobSnapshot, JobState, JobStateChanged,
     Output, Properties, TaskAdded, TaskCompleted, TaskFailed, TaskId, TaskSnapshot, TaskState,
-    Timestamp,
+    Timestamp, progress_of,
 };
 
 /// A task's result, for whoever holds its handle.
@@ -89,10 +90,13 @@ impl Ledger {
     }
 
     pub(crate) fn progress(&self) -> JobProgress {
+        self.board.sums.progress(self.counts, self.expected())
+    }
+
+    /// How many tasks there will be, if that is known.
+    pub(crate) fn expected(&self) -> Option<usize> {
         let added = self.tasks.len();
-        let expected =
-            if self.sealed { Some(added) } else { self.seldom.expected.map(|n| n.max(added)) };
-        self.board.sums.progress(self.counts, expected)
+        if self.sealed { Some(added) } else { self.seldom.expected.map(|n| n.max(added)) }
     }
 
     pub(crate) fn has(&self, id: TaskId) -> bool {
@@ -114,27 +118,20 @@ impl Ledger {
     }
 
     pub(crate) fn task_snapshot(&self, id: TaskId) -> Option<TaskSnapshot> {
-        self.entry(id).map(|entry| self.task_of(id, entry))
-    }
-
-    fn task_of(&self, id: TaskId, entry: &TaskEntry) -> TaskSnapshot {
-        let report = self.told_of(id).report();
-        TaskSnapshot {
-            task: id,
-            name: entry.name.clone(),
-            state: entry.state,
-            attempt: entry.attempt,
-            progress: report.progress,
-            total: report.total,
-            unit: report.unit,
-            message: report.message,
-            properties: report.properties,
-            error: entry.error(),
-        }
+        self.entry(id).map(|entry| snapshot_of(id, entry, self.told_of(id)))
     }
 
     pub(crate) fn snapshot(&self) -> JobSnapshot {
         let there = self.tasks.iter().filter(|(_, entry)| !entry.is_gone());
+        let there: Vec<_> = there.map(|(id, entry)| (id, entry, self.told_of(id))).collect();
+        let progress = if there.len() < self.tasks.len() {
+            self.progress()
+        } else {
+            // Of floats, running sums depend on the past. A snapshot is the same for whoever knows its tasks.
+            let counted = there.iter().map(|(_, entry, told)| (entry.state, entry.counted(told)));
+            progress_of(counted, self.expected())
+        };
+        let tasks = there.into_iter().map(|(id, entry, told)| snapshot_of(id, entry, told));
         JobSnapshot {
             job: self.id,
             name: self.name.clone(),
@@ -144,8 +141,8 @@ impl Ledger {
             created_at: Timestamp::from_micros(self.created_at),
             started_at: self.queue.started.map(|(_, at)| Timestamp::from_micros(at)),
             ended_at: self.seldom.ended.map(|ended| Timestamp::from_micros(ended.at)),
-            progress: self.progress(),
-            tasks: there.map(|(id, entry)| self.task_of(id, entry)).collect(),
+            progress,
+            tasks: tasks.collect(),
         }
     }
 
@@ -295,7 +292,17 @@ impl Ledger {
                 let entry = self.entry(task);
                 let name = entry.map(|entry| entry.name.clone()).unwrap_or_default();
                 let properties = entry.map(TaskEntry::properties).unwrap_or_default();
-                Event::TaskAdded(TaskAdded { job, task, name, seq, at, properties })
+                let settings = entry.and_then(TaskEntry::settings);
+                Event::TaskAdded(TaskAdded {
+                    job,
+                    task,
+                    name,
+                    seq,
+                    at,
+                    weight: settings.and_then(|settings| settings.weight),
+                    unit: settings.and_then(|settings| settings.unit.clone()),
+                    properties,
+                })
             }
             Change::Task { task, attempt, from, to, observed } => {
                 Event::TaskStateChanged(crate::model::TaskStateChanged {
@@ -397,6 +404,22 @@ impl Ledger {
         let closed = self.seldom.outputs.swap_remove(at);
         self.tell_ready(effects);
         Some(closed)
+    }
+}
+
+fn snapshot_of(task: TaskId, entry: &TaskEntry, told: Reading) -> TaskSnapshot {
+    let report = told.report();
+    TaskSnapshot {
+        task,
+        name: entry.name.clone(),
+        state: entry.state,
+        attempt: entry.attempt,
+        progress: report.progress,
+        total: report.total,
+        unit: report.unit,
+        message: report.message,
+        properties: report.properties,
+        error: entry.error(),
     }
 }
 

@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 
 use super::groups::{Board, Queue, Seldom};
 use super::lanes::{Head, LaneKey};
-use super::sums::Share;
 use super::table::{TaskEntry, TaskTable};
 use crate::base::{Clock, Lazily, Wakers};
 use crate::bus::{Batch, Change, History, Record, Update, Updates, When, mask};
@@ -17,7 +16,7 @@ use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
 use crate::meter::{Meter, Reading, Signal};
-use crate::model::{Cause, Counts, JobId, JobState, Properties, TaskId, TaskState};
+use crate::model::{Cause, Counts, JobId, JobState, Properties, Share, TaskId, TaskState};
 
 /// How a job was built.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,10 +212,9 @@ impl Ledger {
     /// Notes what a task is told to be at, as of the present stamp (B2).
     pub(super) fn show(&mut self, at: u64, id: TaskId, reading: Reading) {
         let Some(entry) = self.tasks.get(id) else { return };
-        let before = Share::of(entry, &self.board.latest.reading(id));
-        self.board.sums.remove(before);
-        self.board.sums.add(Share::of(entry, &reading));
-        self.board.sums.note_unit(reading.detail.as_ref().and_then(|detail| detail.unit.as_ref()));
+        let before = self.board.latest.reading(id);
+        self.board.sums.remove(Share::of(entry.counted(&before)));
+        self.board.sums.add(Share::of(entry.counted(&reading)));
         let (stamp, after) = (self.board.stamp, self.history.last_seq());
         self.board.latest.set(id, reading, When { stamp, after, at });
     }

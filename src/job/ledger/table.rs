@@ -9,7 +9,7 @@ use crate::job::options::TaskSettings;
 use crate::job::scheduler::Rest;
 use crate::job::work::Work;
 use crate::meter::{Reading, SlotId};
-use crate::model::{Cause, Failure, Output, Properties, TaskId, TaskState};
+use crate::model::{Cause, Counted, Failure, Output, Properties, TaskId, TaskState};
 
 /// Who runs a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,19 @@ impl TaskEntry {
     /// The same, as what is told before the first report.
     pub(crate) fn added(&self) -> Reading {
         Reading::of_properties(self.properties())
+    }
+
+    /// What it counts for its job, having reported `reading`.
+    pub(crate) fn counted<'a>(&'a self, reading: &'a Reading) -> Counted<'a> {
+        let settings = self.settings();
+        Counted {
+            weight: settings.and_then(|settings| settings.weight),
+            declared_unit: settings.and_then(|settings| settings.unit.as_ref()),
+            ended: self.state.is_terminal(),
+            progress: reading.progress,
+            total: reading.total(),
+            unit: reading.detail.as_ref().and_then(|detail| detail.unit.as_ref()),
+        }
     }
 
     /// Whether nobody can ask for it any more.
