@@ -58,6 +58,8 @@ mod base;
 mod bus;
 #[cfg(all(unix, feature = "command"))]
 mod command;
+#[cfg(feature = "event-log")]
+pub mod event_log;
 mod job;
 mod meter;
 mod model;

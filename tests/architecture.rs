@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bus", &["model", "base", "meter"]),
     ("job", &["model", "base", "meter", "bus"]),
     ("scheduler", &["model", "base", "meter", "bus", "job"]),
+    ("event_log", &["model", "base", "bus", "job"]),
     ("command", &["model", "base", "meter", "job"]),
 ];
 

@@ -31,6 +31,11 @@ impl Ledger {
         Moment { last_seq: self.history.last_seq(), stamp: self.board.stamp }
     }
 
+    #[allow(dead_code, reason = "only features ask for it")]
+    pub(crate) fn created_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.created_at)
+    }
+
     pub(crate) fn properties(&self) -> Properties {
         self.options.properties.clone()
     }
@@ -138,7 +143,7 @@ impl Ledger {
             properties: self.properties(),
             state: self.state,
             seq: self.history.last_seq(),
-            created_at: Timestamp::from_micros(self.created_at),
+            created_at: self.created_at(),
             started_at: self.queue.started.map(|(_, at)| Timestamp::from_micros(at)),
             ended_at: self.seldom.ended.map(|ended| Timestamp::from_micros(ended.at)),
             progress,

@@ -1,0 +1,245 @@
+//! The file that a writer appends to: whole batches, parts that are turned over, and what survives what.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+use super::error::OpenError;
+use super::parts::{self, Head};
+use super::record::{self, LogOpened, VERSION};
+use crate::base::Clock;
+use crate::model::{EventKind, Timestamp};
+
+/// What written events survive. In each case a batch is written by one call of the system, and a reader sees it at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Written events survive the end of the process, also `kill -9`: the system has them. They don't survive a loss of
+    /// power or a crash of the system within the next half a minute or so.
+    #[default]
+    Process,
+    /// Events survive a loss of power as well once [`flush`](super::Writer::flush) or [`close`](super::Writer::close) has
+    /// returned, which wait for the disk.
+    Flush,
+    /// All written events survive a loss of power: each batch waits for the disk. While it does, events gather for the next
+    /// batch; the job doesn't wait.
+    Power,
+}
+
+/// Where batches go.
+pub(super) trait Output: Send {
+    /// Appends some of `batch`, and returns how much.
+    fn write(&mut self, batch: &[u8]) -> io::Result<usize>;
+    /// Has what was written survive a loss of power, if that was asked for: `flushed` by the user, or a batch is whole.
+    fn sync(&mut self, flushed: bool) -> io::Result<()>;
+    /// Whether the next batch of so many bytes goes to a new part.
+    fn is_full(&self, batch: usize) -> bool;
+    /// Begins a new part with its first line. After an error it is full, to be turned over again.
+    fn turn_over(&mut self) -> io::Result<()>;
+}
+
+/// Something else than a file.
+pub(super) struct Stream<W>(pub(super) W);
+
+impl<W: Write> Stream<W> {
+    /// Writes the first line.
+    pub(super) fn begin(stream: &mut W, opened: &LogOpened) -> io::Result<()> {
+        let mut line = Vec::new();
+        record::write(&mut line, opened);
+        stream.write_all(&line)?;
+        stream.flush()
+    }
+}
+
+impl<W: Write + Send> Output for Stream<W> {
+    fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
+        self.0.write(batch)
+    }
+
+    fn sync(&mut self, _flushed: bool) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn is_full(&self, _batch: usize) -> bool {
+        false
+    }
+
+    fn turn_over(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is asked of the files of a log.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FileOptions {
+    pub(super) rotate_at: Option<u64>,
+    pub(super) keep: Option<usize>,
+    pub(super) durability: Durability,
+}
+
+/// A log's file.
+pub(super) struct LogFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    opened: LogOpened,
+    /// Length after the first line: a part has more than that before it is full. None while that is still to be written.
+    empty: Option<u64>,
+    options: FileOptions,
+    /// Full parts that are there, oldest first.
+    full: VecDeque<u32>,
+}
+
+/// The first line of a new log.
+pub(super) fn first_line(clock: &Clock, only: Option<Vec<EventKind>>) -> LogOpened {
+    LogOpened {
+        version: VERSION,
+        log: Uuid::now_v7().to_string().into(),
+        part: 1,
+        at: Timestamp::from_micros(clock.wall_micros()),
+        writer: concat!("milepost ", env!("CARGO_PKG_VERSION")).into(),
+        only,
+    }
+}
+
+impl LogFile {
+    /// Opens the log at `path`, to go on behind what is there, or begins it with `opened`.
+    pub(super) fn open(
+        path: &Path,
+        mut opened: LogOpened,
+        options: FileOptions,
+    ) -> Result<LogFile, OpenError> {
+        let failed = |source| OpenError::of(path, source);
+        let file = open_append(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { file: path.into() }),
+            // Some file systems have no locks.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let length = file.metadata().map_err(failed)?.len();
+        match Head::read(&file).map_err(failed)? {
+            Head::Part(there) if there.version > VERSION => {
+                return Err(OpenError::Newer { file: path.into(), version: there.version });
+            }
+            Head::Part(there) => (opened.log, opened.part) = (there.log, there.part),
+            Head::Headless => {}
+            // A first line that was cut short is one of ours.
+            Head::Empty if is_begun(&file).map_err(failed)? => {}
+            Head::Empty | Head::Other => return Err(OpenError::OtherFile { file: path.into() }),
+        }
+        let full = parts::full_parts(path, &opened.log).into();
+        let path = path.to_owned();
+        let mut log = LogFile { path, file, length, opened, empty: None, options, full };
+        log.begin().map_err(|source| OpenError::of(&log.path, source))?;
+        Ok(log)
+    }
+
+    /// Brings the file into a state in which whole lines can be appended.
+    fn begin(&mut self) -> io::Result<()> {
+        if self.length > 0 && !ends_with_line(&self.file)? {
+            // What was cut short stays a line of its own, that readers pass over.
+            self.append(b"\n")?;
+        }
+        if matches!(Head::read(&self.file)?, Head::Empty | Head::Other) {
+            let mut line = Vec::new();
+            record::write(&mut line, &self.opened);
+            self.append(&line)?;
+        }
+        self.empty = Some(self.length);
+        self.sync(false)?;
+        if self.options.durability != Durability::Process {
+            sync_folder(&self.path)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = self.write(bytes)?;
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+}
+
+impl Output for LogFile {
+    fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(batch)?;
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn sync(&mut self, flushed: bool) -> io::Result<()> {
+        match self.options.durability {
+            Durability::Power => self.file.sync_data(),
+            Durability::Flush if flushed => self.file.sync_data(),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_full(&self, batch: usize) -> bool {
+        let limit = self.options.rotate_at.unwrap_or(u64::MAX);
+        let is_over = self.length.saturating_add(batch as u64) > limit;
+        self.empty.is_none_or(|empty| self.length > empty && is_over)
+    }
+
+    fn turn_over(&mut self) -> io::Result<()> {
+        // What fails is done again by the next call, which begins with what has failed.
+        if self.empty.is_some() {
+            let part = self.opened.part;
+            if self.full.back() != Some(&part) {
+                self.sync(true)?;
+                std::fs::rename(&self.path, parts::path_of(&self.path, part))?;
+                self.full.push_back(part);
+            }
+            self.file = open_append(&self.path)?;
+            // It is new, so that nobody else has a lock on it but who opened it in this moment.
+            _ = self.file.try_lock();
+            (self.length, self.empty) = (self.file.metadata()?.len(), None);
+            self.opened.part = part + 1;
+        }
+        self.begin()?;
+        while self.options.keep.is_some_and(|keep| self.full.len() > keep) {
+            let Some(oldest) = self.full.pop_front() else { break };
+            let oldest = parts::path_of(&self.path, oldest);
+            if let Err(error) = std::fs::remove_file(&oldest) {
+                let file = oldest.display();
+                tracing::warn!(%file, %error, "an old part of an event log can't be removed");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).read(true).open(path)
+}
+
+fn ends_with_line(mut file: &File) -> io::Result<bool> {
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+/// Whether a file without a whole line is empty or has the beginning of a log's first line.
+fn is_begun(mut file: &File) -> io::Result<bool> {
+    const BEGINNING: &[u8] = br#"{"event":"log_opened""#;
+    file.rewind()?;
+    let mut there = Vec::new();
+    file.take(BEGINNING.len() as u64).read_to_end(&mut there)?;
+    Ok(BEGINNING.starts_with(&there))
+}
+
+/// Has the names in a file's folder survive a loss of power; where folders can't be synced, that is the system's matter.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match File::open(folder.unwrap_or(Path::new("."))) {
+        Ok(folder) => folder.sync_all().or(Ok(())),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,283 @@
+//! [`Reader`]: from one place in a log to its end, across parts, whatever is wrong with them. Waits for nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::cursor::Cursor;
+use super::error::{OpenError, ReadError};
+use super::lines::{Found, LONGEST, Lines};
+use super::parts::{self, Head};
+use super::record::{self, Entry, VERSION};
+
+/// Reads an event log from its first part, or from a [`Cursor`], to its end. It is an iterator: what is damaged is an
+/// error, after which it goes on with what is sound. At the end it gives `None`; later calls give what was written since.
+/// To wait for that, see [`Follower`](super::Follower).
+///
+/// ```
+/// use milepost::Job;
+/// use milepost::event_log::{Reader, Writer};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("events.log");
+/// let log = Writer::open(&path)?;
+/// let job = Job::new("pages");
+/// log.add(&job);
+/// job.reporter("index.html")?.run_blocking(|_cx| Ok(()))?;
+/// drop(job);
+/// log.close().blocking()?;
+///
+/// let entries: Vec<_> = Reader::open(&path)?.collect::<Result<_, _>>()?;
+/// let last = entries.last().and_then(|entry| entry.event()).expect("the end of the job");
+/// assert_eq!(serde_json::to_value(last)?["event"], "job_completed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Reader {
+    path: PathBuf,
+    /// Behind what was given out.
+    cursor: Cursor,
+    /// The file that the cursor is in, while there is something to read: it may be one of thousands of logs.
+    open: Option<Part>,
+    /// Length and time of the last change of the log's file when all of it was read.
+    seen: Option<(u64, Option<SystemTime>)>,
+    /// Whether a last line that isn't whole is told of: once.
+    tells_torn: bool,
+    told_torn: bool,
+    /// The last thing told was that the file can't be read.
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    lines: Lines,
+    /// Another file was seen in its place before it was read to its end (E3).
+    is_full: bool,
+}
+
+impl Reader {
+    /// Reads the log at `path`, from the oldest of the full parts beside it on.
+    ///
+    /// # Errors
+    /// The file isn't there, is a directory, or can't be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Reader, OpenError> {
+        Reader::resume(path, Cursor::start_of(None, 1))
+    }
+
+    /// Reads the log at `path` from a place that a reader [gave](Reader::cursor). If it is of another log than that, the
+    /// first item is [`ReadError::Replaced`], and the log is read from its beginning.
+    ///
+    /// # Errors
+    /// The file isn't there, is a directory, or can't be read.
+    pub fn resume(path: impl AsRef<Path>, cursor: Cursor) -> Result<Reader, OpenError> {
+        let path = path.as_ref();
+        let found = parts::open(path).and_then(|file| file.ok_or(io::ErrorKind::NotFound.into()));
+        found.map_err(|source| OpenError::of(path, source))?;
+        Ok(Reader { tells_torn: true, ..Reader::at(path, cursor) })
+    }
+
+    /// The same of a log that need not be there yet, and whose last line may be written just now.
+    pub(super) fn at(path: &Path, cursor: Cursor) -> Reader {
+        Reader {
+            path: path.into(),
+            cursor,
+            open: None,
+            seen: None,
+            tells_torn: false,
+            told_torn: false,
+            failed: false,
+        }
+    }
+
+    /// Behind the last whole line of a log that need not be there yet.
+    pub(super) fn ending(path: &Path) -> io::Result<Reader> {
+        let Some((file, head)) = parts::look(path)? else {
+            return Ok(Reader::at(path, Cursor::start_of(None, 1)));
+        };
+        let (log, part) = head.place();
+        let mut lines = Lines::new(file, 0, 0)?;
+        while !matches!(lines.next()?, Found::End(_)) {}
+        Ok(Reader::at(path, Cursor { log, part, lines: lines.lines, offset: lines.offset }))
+    }
+
+    /// The place behind all that was given out. To go on from there in another process, store it together with what was
+    /// made of the entries before it.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor.clone()
+    }
+
+    /// The log's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read(&mut self) -> Result<Option<Entry>, ReadError> {
+        loop {
+            let Some(Part { path, lines, .. }) = &mut self.open else {
+                match self.enter() {
+                    Ok(true) => continue,
+                    Ok(false) => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+            };
+            let found = lines.next();
+            (self.cursor.lines, self.cursor.offset) = (lines.lines, lines.offset);
+            let line = lines.lines;
+            match found {
+                Ok(Found::Line(text)) => {
+                    self.told_torn = false;
+                    let text = lines.text(text).trim_ascii();
+                    if text.is_empty() {
+                        continue;
+                    }
+                    match record::parse(text) {
+                        Ok(None) => {}
+                        Ok(Some(Entry::Opened(opened))) => {
+                            (self.cursor.log, self.cursor.part) =
+                                (Some(opened.log.clone()), opened.part);
+                            if opened.version > VERSION {
+                                let version = opened.version;
+                                return Err(ReadError::Newer { file: path.clone(), version });
+                            }
+                            return Ok(Some(Entry::Opened(opened)));
+                        }
+                        Ok(entry) => return Ok(entry),
+                        Err(source) => {
+                            let (file, source) = (path.clone(), Arc::new(source));
+                            return Err(ReadError::Damaged { file, line, source });
+                        }
+                    }
+                }
+                Ok(Found::TooLong) => {
+                    return Err(ReadError::TooLong { file: path.clone(), line, longest: LONGEST });
+                }
+                Ok(Found::End(torn)) => {
+                    if !self.leave(torn)? {
+                        self.open = None;
+                        return Ok(None);
+                    }
+                }
+                Err(source) => {
+                    let file = path.clone();
+                    self.open = None;
+                    return Err(ReadError::Io { file, source: Arc::new(source) });
+                }
+            }
+        }
+    }
+
+    /// Opens the file that the cursor is in (E1). False if there is nothing more to read for now.
+    fn enter(&mut self) -> Result<bool, ReadError> {
+        if self.seen.is_some() && self.seen == std::fs::metadata(&self.path).ok().map(stamp) {
+            return Ok(false);
+        }
+        self.seen = None;
+        let now = parts::look(&self.path).map_err(|source| self.io_error(source))?;
+        if self.cursor == Cursor::start_of(None, 1)
+            && let Some((_, Head::Part(opened))) = &now
+        {
+            let full = parts::full_parts(&self.path, &opened.log);
+            let first = full.into_iter().find(|part| *part < opened.part).unwrap_or(opened.part);
+            self.cursor = Cursor::start_of(Some(opened.log.clone()), first);
+        }
+        let place = (self.cursor.log.clone(), self.cursor.part);
+        let (here, head) = match now {
+            Some((file, head)) if head.place() == place => (Some((self.path.clone(), file)), head),
+            Some((_, head)) => (parts::find(&self.path, &place), head),
+            None => (parts::find(&self.path, &place), Head::Empty),
+        };
+        if let Some((path, file)) = here {
+            let length = file.metadata().map_err(|source| self.io_error(source))?.len();
+            if length < self.cursor.offset {
+                return Err(self.restart(false));
+            }
+            let Cursor { offset, lines, .. } = self.cursor;
+            let lines = Lines::new(file, offset, lines).map_err(|source| self.io_error(source))?;
+            self.open = Some(Part { path, lines, is_full: false });
+            return Ok(true);
+        }
+        match head {
+            Head::Empty if !self.path.exists() => Ok(false),
+            Head::Part(opened)
+                if place.0.as_ref() == Some(&opened.log) && opened.part > place.1 =>
+            {
+                let full = parts::full_parts(&self.path, &opened.log);
+                let next = full.into_iter().find(|part| *part > place.1).unwrap_or(opened.part);
+                self.cursor = Cursor::start_of(place.0, next);
+                let file = self.path.clone();
+                Err(ReadError::PartsMissing { file, first: place.1, last: next - 1 })
+            }
+            head => Err(self.restart(matches!(head, Head::Part(_)))),
+        }
+    }
+
+    /// At the end of a file: false if it is the log's end for now.
+    fn leave(&mut self, torn: usize) -> Result<bool, ReadError> {
+        let Some(Part { path, lines, is_full }) = &mut self.open else { return Ok(true) };
+        let (file, line) = (path.clone(), lines.lines + 1);
+        let io_error = |source| ReadError::Io { file: file.clone(), source: Arc::new(source) };
+        let metadata = lines.file().metadata().map_err(io_error)?;
+        if metadata.len() < lines.offset {
+            return Err(self.restart(false));
+        }
+        let head = parts::look(&self.path).map_err(io_error)?.map(|(_, head)| head);
+        let place = (self.cursor.log.clone(), self.cursor.part);
+        let is_last = file == self.path && head.as_ref().is_some_and(|head| head.place() == place);
+        // What was written before another file took its place is read first (E3).
+        if !is_last && !std::mem::replace(is_full, true) {
+            return Ok(true);
+        }
+        if torn > 0 && self.tells_torn && !std::mem::replace(&mut self.told_torn, true) {
+            return Err(ReadError::Torn { file, line, bytes: torn });
+        }
+        if is_last {
+            self.seen = Some(stamp(metadata));
+            return Ok(false);
+        }
+        let (log, next) = (place.0, place.1 + 1);
+        match head {
+            Some(Head::Part(opened))
+                if Some(&opened.log) == log.as_ref() && opened.part >= next => {}
+            // Its file is being made.
+            None | Some(Head::Empty) => {
+                if parts::find(&self.path, &(log.clone(), next)).is_none() {
+                    return Ok(false);
+                }
+            }
+            Some(head) => return Err(self.restart(matches!(head, Head::Part(_)))),
+        }
+        (self.cursor, self.open) = (Cursor::start_of(log, next), None);
+        Ok(true)
+    }
+
+    /// Goes to the beginning of what is there now, and says why.
+    fn restart(&mut self, is_replaced: bool) -> ReadError {
+        (self.cursor, self.open) = (Cursor::start_of(None, 1), None);
+        let file = self.path.clone();
+        if is_replaced { ReadError::Replaced { file } } else { ReadError::Truncated { file } }
+    }
+
+    fn io_error(&self, source: io::Error) -> ReadError {
+        ReadError::Io { file: self.path.clone(), source: Arc::new(source) }
+    }
+}
+
+fn stamp(metadata: std::fs::Metadata) -> (u64, Option<SystemTime>) {
+    (metadata.len(), metadata.modified().ok())
+}
+
+impl Iterator for Reader {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Result<Entry, ReadError>> {
+        if std::mem::take(&mut self.failed) {
+            return None;
+        }
+        let read = self.read();
+        // A file that can't be read is no endless list of errors.
+        self.failed = matches!(read, Err(ReadError::Io { .. }));
+        read.transpose()
+    }
+}

@@ -1,0 +1,139 @@
+//! The writer's thread: reads the events of its jobs as they come, and has them written in batches.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::channel::{mpsc, oneshot};
+use futures::stream::{SelectAll, Stream};
+
+use super::batch::{BATCH, Batch};
+use super::error::WriteError;
+use crate::base::{Clock, Sleep, block_on};
+use crate::bus::EventStream;
+use crate::job::core::JobCore;
+use crate::model::Event;
+
+/// How long it is until a write that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Told when all is written.
+pub(super) type Written = oneshot::Sender<Result<(), WriteError>>;
+
+/// What the thread is asked for.
+pub(super) enum Request {
+    /// Write the events of a job.
+    Add(Arc<JobCore>, Box<EventStream<Event>>),
+    /// Write all that has happened.
+    Flush(Written),
+    /// The same, and write no more.
+    Close(Written),
+}
+
+pub(super) struct Scribe {
+    requests: mpsc::UnboundedReceiver<Request>,
+    streams: SelectAll<EventStream<Event>>,
+    batch: Batch,
+    clock: Clock,
+    /// When a write that failed is tried again. Until then no more events are read: their jobs keep them.
+    retry: Option<Sleep>,
+}
+
+impl Scribe {
+    pub(super) fn new(
+        requests: mpsc::UnboundedReceiver<Request>,
+        batch: Batch,
+        clock: Clock,
+    ) -> Scribe {
+        Scribe { requests, streams: SelectAll::new(), batch, clock, retry: None }
+    }
+
+    /// Serves requests and writes events until it is to close.
+    pub(super) fn run(mut self) {
+        while let Some(request) = block_on(poll_fn(|cx| self.poll(cx))) {
+            match request {
+                Request::Add(job, events) => {
+                    if self.batch.begin_job(job) {
+                        self.streams.push(*events);
+                    }
+                }
+                // Nobody may be there any more to be told.
+                Request::Flush(written) => _ = written.send(self.flush()),
+                Request::Close(written) => {
+                    _ = written.send(self.flush());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes what there is to write. Ready with the next request; `None` if there will be none.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Request>> {
+        loop {
+            if let Poll::Ready(request) = Pin::new(&mut self.requests).poll_next(cx) {
+                return Poll::Ready(request);
+            }
+            if let Some(sleep) = &mut self.retry {
+                if Pin::new(sleep).poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                self.retry = None;
+            }
+            while self.batch.len() < BATCH
+                && let Poll::Ready(Some(event)) = Pin::new(&mut self.streams).poll_next(cx)
+            {
+                self.batch.take(event);
+            }
+            if self.batch.is_empty() {
+                return Poll::Pending;
+            }
+            _ = self.write(false);
+        }
+    }
+
+    fn write(&mut self, flushed: bool) -> Result<(), WriteError> {
+        let written = self.batch.write(flushed);
+        self.retry = match &written {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::error!(%error, cause = %error.source, "it is tried again in a second");
+                self.clock.after(RETRY).map(|at| self.clock.sleep_until(at))
+            }
+        };
+        written
+    }
+
+    /// Writes all that has happened up to now.
+    fn flush(&mut self) -> Result<(), WriteError> {
+        // Wake-ups may be on their way: each job is asked. What is asked without a waker is to be polled anew.
+        let mut result = Ok(());
+        for mut stream in std::mem::take(&mut self.streams) {
+            if result.is_ok() {
+                result = self.read_all(&mut stream);
+            }
+            if !stream.is_ended() {
+                self.streams.push(stream);
+            }
+        }
+        self.batch.look_at_all();
+        result.and_then(|()| self.write(true))
+    }
+
+    /// Reads what has happened in a job up to now, however fast it goes on.
+    fn read_all(&mut self, stream: &mut EventStream<Event>) -> Result<(), WriteError> {
+        let last = self.batch.last_seq(stream.job());
+        while let Some(event) = stream.try_recv() {
+            let is_later = event.seq().is_some_and(|seq| seq > last);
+            self.batch.take(event);
+            if self.batch.len() >= BATCH {
+                self.write(false)?;
+            }
+            if is_later {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
