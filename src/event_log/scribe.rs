@@ -16,6 +16,10 @@ use crate::bus::EventStream;
 use crate::job::core::JobCore;
 use crate::model::Event;
 
+/// How long events gather after a write: a job that tells many would else wake this thread for each, which costs the job
+/// more than the event.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// How long it is until a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -37,8 +41,8 @@ pub(super) struct Scribe {
     streams: SelectAll<EventStream<Event>>,
     batch: Batch,
     clock: Clock,
-    /// When a write that failed is tried again. Until then no more events are read: their jobs keep them.
-    retry: Option<Sleep>,
+    /// Until when no more events are read: their jobs keep them (E2).
+    pause: Option<Sleep>,
 }
 
 impl Scribe {
@@ -47,7 +51,7 @@ impl Scribe {
         batch: Batch,
         clock: Clock,
     ) -> Scribe {
-        Scribe { requests, streams: SelectAll::new(), batch, clock, retry: None }
+        Scribe { requests, streams: SelectAll::new(), batch, clock, pause: None }
     }
 
     /// Serves requests and writes events until it is to close.
@@ -75,11 +79,11 @@ impl Scribe {
             if let Poll::Ready(request) = Pin::new(&mut self.requests).poll_next(cx) {
                 return Poll::Ready(request);
             }
-            if let Some(sleep) = &mut self.retry {
-                if Pin::new(sleep).poll(cx).is_pending() {
+            if let Some(pause) = &mut self.pause {
+                if Pin::new(pause).poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                self.retry = None;
+                self.pause = None;
             }
             while self.batch.len() < BATCH
                 && let Poll::Ready(Some(event)) = Pin::new(&mut self.streams).poll_next(cx)
@@ -95,13 +99,14 @@ impl Scribe {
 
     fn write(&mut self, flushed: bool) -> Result<(), WriteError> {
         let written = self.batch.write(flushed);
-        self.retry = match &written {
-            Ok(()) => None,
+        let pause = match &written {
+            Ok(()) => GATHER,
             Err(error) => {
                 tracing::error!(%error, cause = %error.source, "it is tried again in a second");
-                self.clock.after(RETRY).map(|at| self.clock.sleep_until(at))
+                RETRY
             }
         };
+        self.pause = self.clock.after(pause).map(|at| self.clock.sleep_until(at));
         written
     }
 
