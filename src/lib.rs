@@ -51,6 +51,7 @@
 //!
 //! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
 //! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
+//! - `event-log`: `event_log`, what jobs tell written to files, followed and read again.
 
 #![deny(unsafe_code)]
 
@@ -99,6 +100,11 @@ mod readme {}
 #[cfg(all(doctest, unix, feature = "command"))]
 #[doc = include_str!("../docs/commands.md")]
 mod commands_guide {}
+
+/// The examples of the guide to the event log, as tests.
+#[cfg(all(doctest, feature = "local", feature = "event-log"))]
+#[doc = include_str!("../docs/event-log.md")]
+mod event_log_guide {}
 
 /// The examples of the guide to running tasks, as tests.
 #[cfg(all(doctest, unix, feature = "local", feature = "command"))]

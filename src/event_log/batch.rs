@@ -136,7 +136,11 @@ impl Batch {
         self.touched.sort_unstable();
         self.touched.dedup();
         for job in std::mem::take(&mut self.touched) {
-            let Some((job, said)) = self.jobs.get_mut(&job) else { continue };
+            // An end says all by itself, and nothing of a job is behind it.
+            let Some((job, said)) = self.jobs.get_mut(&job).filter(|_| !self.ended.contains(&job))
+            else {
+                continue;
+            };
             let described = JobDescribed::of(job);
             if described != *said {
                 record::write(&mut self.lines, &described);
