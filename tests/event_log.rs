@@ -106,3 +106,22 @@ fn a_follower_reads_across_parts() {
     let replay = replay(&path).unwrap();
     assert_eq!(json(&replay.job(job.id()).unwrap()), json(&job.snapshot()));
 }
+
+#[test]
+fn a_log_that_is_closed_ends_with_its_jobs_end() {
+    for _ in 0..300 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.log");
+        let log = Writer::open(&path).unwrap();
+        let job = milepost::Job::new("pages");
+        log.add(&job);
+        job.reporter("index.html").unwrap().run_blocking(|_cx| Ok(())).unwrap();
+        drop(job);
+        log.close().blocking().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let last = text.lines().last().unwrap();
+        assert!(last.contains("job_completed"), "{text}");
+        assert_eq!(Reader::open(&path).unwrap().count(), text.lines().count());
+        Writer::open(&path).expect("nobody has it open any more");
+    }
+}

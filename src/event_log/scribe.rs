@@ -66,7 +66,10 @@ impl Scribe {
                 // Nobody may be there any more to be told.
                 Request::Flush(written) => _ = written.send(self.flush()),
                 Request::Close(written) => {
-                    _ = written.send(self.flush());
+                    let result = self.flush();
+                    // Who is told so may open the log again.
+                    drop(self);
+                    _ = written.send(result);
                     return;
                 }
             }
