@@ -51,11 +51,15 @@
 //!
 //! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
 //! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
+//! - `cli`: the `milepost` command.
 
 #![deny(unsafe_code)]
 
 mod base;
 mod bus;
+#[cfg(all(unix, feature = "cli"))]
+#[doc(hidden)]
+pub mod cli;
 #[cfg(all(unix, feature = "command"))]
 mod command;
 mod job;
