@@ -32,27 +32,33 @@ const RUN_HELP: &str = "\
 Examples:
   milepost run commands.txt              each line is a command for the shell
   generate-commands | milepost run -j 4  they run while more of them come
-  milepost run -- gzip -k {} ::: *.log   one task for each file, without a shell
-  milepost run -- convert {1} -resize {2} {1}.{2}.png ::: a.png b.png ::: 50% 25%
+  milepost run -- gzip -k {} ::: *.log   a task for each file, without a shell
+  milepost run -- convert {1} -resize {2} {1}.{2}.png ::: a b ::: 50% 25%
   find . -name '*.log' | milepost run -- gzip {}
 
 Words after `--`:
-  {} is replaced by the argument, {1} by that of the first list, {2} by that of the second; without any of them
-  the arguments are appended. Several lists make all combinations. Without `:::`, each line of FILE is an argument.
+  {} is replaced by the argument; with several lists, {1} by that of the first,
+  {2} by that of the second, in all combinations. Without a place for them,
+  arguments are appended. Without `:::`, each line of FILE is an argument.
 
-Lines of FILE: empty ones are skipped, and so are commands that begin with `#`.
+Lines of FILE:
+  Empty ones are skipped, and so are commands that begin with `#`.
 
-A command tells its progress by lines such as `progress 3` and `total 10` in the file that $MILEPOST_PROGRESS names.
-
-Standard output has what the commands wrote to theirs, as --output says; all else is on standard error.
+Output:
+  Standard output has what commands wrote to theirs, as --output says. All else
+  is on standard error: bars in a terminal, else a line for each command. A
+  command tells how far it is by lines such as `progress 3` and `total 10` in
+  the file that $MILEPOST_PROGRESS names.
 
 Ctrl-C asks the commands to end (SIGTERM); once more kills them.
 
-Exit codes: 0 all completed, 1 some failed, 2 wrong usage or input, 130 canceled, 141 nobody reads the output.";
+Exit codes:
+  0 all completed, 1 some failed, 2 wrong usage or input, 130 canceled,
+  141 nobody reads the output";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
-  milepost completions bash > ~/.local/share/bash-completion/completions/milepost
+  milepost completions bash >> ~/.bash_completion
   milepost completions zsh > ~/.zfunc/_milepost
   milepost completions fish > ~/.config/fish/completions/milepost.fish";
 

@@ -30,7 +30,7 @@ struct Styles {
 
 impl Styles {
     fn new(colors: bool) -> Result<Styles, TemplateError> {
-        let style = |template| Ok(ProgressStyle::with_template(template)?);
+        let style = ProgressStyle::with_template;
         let (job, task, note) = if colors {
             ("{prefix:.bold}{wide_msg:.dim}", "{prefix:.cyan}{wide_msg}", "{prefix}{wide_msg:.dim}")
         } else {
@@ -68,8 +68,13 @@ impl Bars {
         if lines.len() < self.shown.len() || size != self.size {
             // What is overwritten would leave a rest.
             self.clear_lines();
-            self.size = size;
-            self.terminal.0.lock().size = size;
+            let mut terminal = self.terminal.0.lock();
+            if size != self.size {
+                // A terminal that became narrower may have wrapped lines: what of them is below can go, what is above
+                // can't be told from what others wrote.
+                terminal.text.push_str("\x1b[J");
+            }
+            (self.size, terminal.size) = (size, size);
         }
         for bar in self.bars.drain(lines.len().min(self.bars.len())..) {
             self.multi.remove(&bar);

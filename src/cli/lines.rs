@@ -13,9 +13,9 @@ const LONGEST_NAME: usize = 200;
 /// The longest message.
 const LONGEST_MESSAGE: usize = 400;
 
-/// `[ 3/200] ok      1.2s  sleep 1; echo 3`
-pub(super) fn ended_line(task: &TaskCompleted, ended: &Ended, total: usize) -> String {
-    let total = total.to_string();
+/// `[ 3/200] ok      1.2s  sleep 1; echo 3`, or `[3/?]` while nobody knows how many there are.
+pub(super) fn ended_line(task: &TaskCompleted, ended: &Ended, total: Option<usize>) -> String {
+    let total = total.map_or_else(|| "?".to_owned(), |total| total.to_string());
     let took = ended.took.map_or_else(|| "-".to_owned(), took);
     let name = shortened(&task.name, LONGEST_NAME);
     let attempts =
@@ -110,7 +110,7 @@ mod tests {
         while let Some(event) = events.try_recv() {
             let ended = board.apply(&event);
             if let (Event::TaskCompleted(task), Some(ended)) = (&event, ended) {
-                lines.push(ended_line(task, &ended, 12));
+                lines.push(ended_line(task, &ended, Some(12)));
             }
         }
         assert_eq!(

@@ -47,7 +47,8 @@ impl Records {
     /// The first line that could not be written.
     pub(super) fn finish(self) -> io::Result<()> {
         let lost = |_| Err(io::Error::other("the thread that wrote JSON was lost"));
-        self.threads.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
+        let mut threads = self.threads.into_iter();
+        threads.try_for_each(|thread| thread.join().unwrap_or_else(lost))
     }
 }
 

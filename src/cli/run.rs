@@ -162,7 +162,7 @@ impl Show {
         let ended = self.board.apply(event);
         match (event, ended) {
             (Event::TaskCompleted(task), Some(ended)) => {
-                self.tell(task, &ended);
+                self.tell(task, &ended, feeding);
                 feeding.settle();
             }
             (Event::JobStateChanged(change), _) if change.to == JobState::Canceling => {
@@ -172,10 +172,9 @@ impl Show {
         }
     }
 
-    fn tell(&mut self, task: &TaskCompleted, ended: &Ended) {
+    fn tell(&mut self, task: &TaskCompleted, ended: &Ended, feeding: &Feeding) {
         let output = self.outputs.of(task, self.printed.as_ref());
-        let total =
-            self.count.unwrap_or_else(|| self.board.job(task.job).map_or(0, |job| job.total()));
+        let total = self.count.or_else(|| feeding.all());
         let wanted = match task.state {
             // The bars show those.
             TaskState::Completed => !self.screen.has_bars(),
