@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Each folder of `src` with those it may import from, itself apart.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("bin", &[]),
     ("model", &[]),
     ("base", &[]),
     ("meter", &["model", "base"]),

@@ -32,7 +32,7 @@ fn size(rows: u16, cols: u16) -> PtySize {
 
 impl Session {
     fn new(rows: u16, cols: u16, args: &[&str]) -> Session {
-        Session::with_variable(rows, cols, args, ("NO_COLOR", ""))
+        Session::with_variable(rows, cols, args, ("CLICOLOR", "1"))
     }
 
     fn with_variable(rows: u16, cols: u16, args: &[&str], variable: (&str, &str)) -> Session {
@@ -40,6 +40,7 @@ impl Session {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_milepost"));
         command.args(args);
         command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
         command.env(variable.0, variable.1);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
@@ -140,7 +141,8 @@ fn bars_show_what_runs_and_go_away() {
 fn failures_are_told_above_the_bars() {
     let dir = tempfile::tempdir().unwrap();
     let gate = gate(&dir);
-    let script = until(&gate, r#"[ $0 = waits ] || { printf 'lost \033[31mit\033[0m'; exit 3; }"#);
+    let script =
+        until(&gate, r"expr $0 : w >/dev/null || { printf 'lost \033[31mit\033[0m'; exit 3; }");
     let mut session = Session::new(
         24,
         100,

@@ -16,36 +16,29 @@ pub(super) struct Bars {
     terminal: Terminal,
     multi: MultiProgress,
     bars: Vec<ProgressBar>,
-    styles: Styles,
+    style: ProgressStyle,
+    colors: bool,
     /// What the terminal shows.
     shown: Vec<Line>,
     size: Size,
 }
 
-struct Styles {
-    job: ProgressStyle,
-    task: ProgressStyle,
-    note: ProgressStyle,
+/// The codes before a line's head and before its text.
+fn colors(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Job => (BOLD, DIM),
+        Kind::Task => (CYAN, ""),
+        Kind::Note => ("", DIM),
+    }
 }
 
-impl Styles {
-    fn new(colors: bool) -> Result<Styles, TemplateError> {
-        let style = ProgressStyle::with_template;
-        let (job, task, note) = if colors {
-            ("{prefix:.bold}{wide_msg:.dim}", "{prefix:.cyan}{wide_msg}", "{prefix}{wide_msg:.dim}")
-        } else {
-            ("{prefix}{wide_msg}", "{prefix}{wide_msg}", "{prefix}{wide_msg}")
-        };
-        Ok(Styles { job: style(job)?, task: style(task)?, note: style(note)? })
-    }
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const CYAN: &str = "\x1b[36m";
+const PLAIN: &str = "\x1b[0m";
 
-    fn of(&self, kind: Kind) -> &ProgressStyle {
-        match kind {
-            Kind::Job => &self.job,
-            Kind::Task => &self.task,
-            Kind::Note => &self.note,
-        }
-    }
+fn colored(text: &str, color: &str) -> String {
+    if color.is_empty() { text.to_owned() } else { [color, text, PLAIN].concat() }
 }
 
 impl Bars {
@@ -56,8 +49,9 @@ impl Bars {
         let multi = MultiProgress::with_draw_target(target);
         // Overwrites lines instead of clearing them first, which might flicker.
         multi.set_move_cursor(true);
-        let styles = Styles::new(colors)?;
-        Ok(Bars { terminal, multi, bars: Vec::new(), styles, shown: Vec::new(), size })
+        // The part of the text that fits, however wide its characters are.
+        let style = ProgressStyle::with_template("{prefix}{wide_msg}")?;
+        Ok(Bars { terminal, multi, bars: Vec::new(), style, colors, shown: Vec::new(), size })
     }
 
     /// What to write so that the terminal shows these lines in place of the ones before.
@@ -80,12 +74,13 @@ impl Bars {
             self.multi.remove(&bar);
         }
         while self.bars.len() < lines.len() {
-            self.bars.push(self.multi.add(ProgressBar::no_length()));
+            let bar = ProgressBar::no_length().with_style(self.style.clone());
+            self.bars.push(self.multi.add(bar));
         }
         for (bar, line) in self.bars.iter().zip(&lines) {
-            bar.set_style(self.styles.of(line.kind).clone());
-            bar.set_prefix(line.head.clone());
-            bar.set_message(line.text.clone());
+            let (head, text) = if self.colors { colors(line.kind) } else { ("", "") };
+            bar.set_prefix(colored(&line.head, head));
+            bar.set_message(colored(&line.text, text));
         }
         if let Some(last) = self.bars.last() {
             last.force_draw();
@@ -212,7 +207,7 @@ mod tests {
         write(&terminal, "before\r\n");
         let lines = vec![line("a ", "one"), line("b ", "two"), line(" ", "")];
         write(&terminal, &bars.draw(lines.clone(), size));
-        assert_eq!(terminal.contents(), "before\na one\nb two");
+        assert_eq!(terminal.contents(), "before\na one\nb two\n");
         // What has not changed is not drawn.
         assert_eq!(bars.draw(lines, size), "");
         write(&terminal, &bars.draw(vec![line("a ", "1"), line("b ", "2"), line("c ", "3")], size));

@@ -219,7 +219,7 @@ impl Default for JobView {
 mod tests {
     use super::*;
     use crate::base::ManualClock;
-    use crate::job::Job;
+    use crate::job::{Job, TaskError};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -241,7 +241,7 @@ mod tests {
         b.set_progress(1);
         b.set_message("reading");
         clock.advance(SECOND);
-        a.fail("no").expect("it can");
+        a.fail(TaskError::msg("no")).expect("it can");
 
         let mut board = Board::default();
         assert_eq!(fold(&mut board, &job), [Ended { number: 1, took: Some(SECOND) }]);
@@ -266,7 +266,7 @@ mod tests {
         task.running().expect("it can");
         let mut events = job.events().after(2);
         task.complete(()).expect("it can");
-        drop(job);
+        drop((task, job));
         let mut board = Board::default();
         let ended: Vec<_> = std::iter::from_fn(|| events.try_recv())
             .filter_map(|event| board.apply(&event))

@@ -134,7 +134,7 @@ fn job_line(job: &JobView, now: Timestamp, width: usize) -> Line {
     for (matters, n, what) in [
         (1, job.failed, "failed"),
         (5, job.canceled, "canceled"),
-        (4, job.running.len(), "running"),
+        (3, job.running.len(), "running"),
     ] {
         if n > 0 {
             parts.push((matters, format!("{n} {what}")));
@@ -146,7 +146,7 @@ fn job_line(job: &JobView, now: Timestamp, width: usize) -> Line {
     }
     parts.push((7, short(elapsed)));
     if let Some(left) = job.left(now) {
-        parts.push((3, format!("ETA {}", short(left))));
+        parts.push((4, format!("ETA {}", short(left))));
     }
     let text = job.name.as_deref().map(|name| printable(name).into_owned());
     Line { kind: Kind::Job, head: fitting(parts, width), text: text.unwrap_or_default() }
@@ -269,7 +269,7 @@ pub(super) fn short(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::base::ManualClock;
-    use crate::job::{Job, TaskReporter};
+    use crate::job::{Job, TaskError, TaskReporter};
 
     struct Scene {
         clock: ManualClock,
@@ -316,14 +316,13 @@ mod tests {
         scene.tasks[1].set_unit("files");
         scene.tasks[1].set_message("a\x1b[2J");
         scene.clock.advance(Duration::from_secs(65));
-        scene.tasks.remove(2).fail("no").expect("it can");
+        scene.tasks.remove(2).fail(TaskError::msg("no")).expect("it can");
         assert_eq!(
             scene.lines(100, 24),
             [
                 "[==>                 ]  1/10  1 failed  2 running  0.9/min  1m05s  ETA 6m08s  copy",
                 "                      1m05s  cp 0",
                 "  50%  [====>     ]   1m05s  cp 1  4/8 files  a\\u{1b}[2J",
-                "",
             ]
         );
     }
@@ -334,15 +333,15 @@ mod tests {
         scene.tasks[0].set_total(8);
         scene.tasks[0].set_progress(4);
         scene.clock.advance(Duration::from_secs(65));
-        scene.tasks.remove(2).fail("no").expect("it can");
+        scene.tasks.remove(2).fail(TaskError::msg("no")).expect("it can");
         assert_eq!(
             scene.lines(40, 3)[..2],
-            ["1/10  1 failed  2 running  ETA 6m08s", "  and 2 more"]
+            ["1/10  1 failed  2 running  ETA 6m08s  copy", "  and 2 more"]
         );
         assert_eq!(scene.lines(40, 4)[1], "  50%   1m05s  cp 0");
-        assert_eq!(scene.lines(20, 4)[..2], ["1/10  1 failed", "  50%  cp 0"]);
+        assert_eq!(scene.lines(20, 4)[..2], ["1/10  1 failed  copy", "  50%  cp 0"]);
         for width in 0..200 {
-            let now = scene.job.snapshot().at;
+            let now = Timestamp::from_micros(scene.clock.clock().wall_micros());
             let lines = scene.layout.lines(&scene.board, now, Size { width, height: 9 });
             assert!(lines.iter().all(|line| line.head.len() <= width.max(2)), "{width}: {lines:?}");
         }

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use crate::base::ManualClock;
     use crate::cli::board::Board;
-    use crate::job::Job;
+    use crate::job::{Job, TaskError};
     use crate::model::Event;
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
         let clock = ManualClock::new();
         let job = Job::builder("it").clock(clock.clock()).build().expect("it makes sense");
         let names = ["sleep 1; echo 3", "false\n\x1b[2J", "nope", "slow", "never"];
-        let [ok, failed, unknown, slow, never] =
+        let [ok, failed, unknown, mut slow, mut never] =
             names.map(|name| job.reporter(name).expect("taken"));
         for task in [&ok, &failed, &unknown, &slow] {
             task.running().expect("it can");
@@ -99,8 +99,8 @@ mod tests {
         clock.advance(Duration::from_millis(1_230));
         ok.complete(()).expect("it can");
         failed.set_property("exit_code", 1);
-        failed.fail("\"sh\" exited with code 1").expect("it can");
-        unknown.fail("there is no program\r \"nope\"").expect("it can");
+        failed.fail(TaskError::msg("\"sh\" exited with code 1")).expect("it can");
+        unknown.fail(TaskError::msg("there is no program\r \"nope\"")).expect("it can");
         clock.advance(Duration::from_secs(65));
         slow.observed(TaskState::TimedOut).expect("it can");
         never.observed(TaskState::Canceled).expect("it can");
