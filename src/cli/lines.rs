@@ -59,10 +59,17 @@ fn reason(task: &TaskCompleted) -> Option<&str> {
 /// `200 tasks in 12.3s: 197 ok, 3 failed`
 pub(super) fn summary_line(job: Option<&JobView>, now: Timestamp) -> String {
     let Some(job) = job.filter(|job| job.total() > 0) else { return "no tasks".into() };
-    let parts = [(job.completed, "ok"), (job.failed, "failed"), (job.canceled, "canceled")];
+    // Those that were counted and never read, as the job was canceled.
+    let left = job.total() - job.ended();
+    let parts = [
+        (job.completed, "ok"),
+        (job.failed, "failed"),
+        (job.canceled, "canceled"),
+        (left, "not begun"),
+    ];
     let parts: Vec<_> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    format!("{} in {}: {}", count(job.ended(), "task"), took(job.elapsed(now)), parts.join(", "))
+    format!("{} in {}: {}", count(job.total(), "task"), took(job.elapsed(now)), parts.join(", "))
 }
 
 /// A time with tenths of seconds, if it is short.

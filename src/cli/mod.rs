@@ -1,6 +1,6 @@
 //! The `milepost` command. The one part of the crate that prints, and that knows a terminal.
 //!
-//! - [`args`](self) and `template`, `input`: what was asked for, and which commands that makes.
+//! - `args`, `template`, `input`: what was asked for, and which commands that makes.
 //! - `run`: a job of commands from beginning to end. It reads its job's events once, on the main thread, and tells the
 //!   board and the printed lines of them; `feeder` adds tasks, `signals` cancels, `record` writes JSON.
 //! - `board`: what is known of jobs, folded from events and nothing else. So it shows a live job as well as a log.

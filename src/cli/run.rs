@@ -1,6 +1,6 @@
 //! `milepost run`: a job of commands, from beginning to end. Knows not how it looks.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use super::args::{Outputs, RunArgs};
@@ -57,7 +57,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     let signals = Signals::cancel(job.clone()).map_err(|error| refused(&error))?;
     job.submit(&scheduler).map_err(|error| refused(&error))?;
 
-    let mut screen = Screen::new();
+    let mut screen = Screen::new(args.json);
     if input.is_typed() {
         screen.say("milepost: reading commands from the terminal, one a line; Ctrl-D ends them");
     }
@@ -85,6 +85,11 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     };
     let (failed, shown) = show.show(events, &feeding);
     let written = shown.and(records.finish());
+    if let Err(error) = &written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = writeln!(io::stderr(), "milepost: can't write to standard output: {error}");
+    }
 
     Ok(match written {
         _ if signals.any() => Exit::Canceled,
@@ -147,12 +152,9 @@ impl Show {
         if let Some(error) = feeding.error() {
             self.screen.say(&format!("milepost: {error}"));
         }
-        let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-        match &written {
-            // As quiet as a program that SIGPIPE ends.
-            Err(error) if closed(error) => {}
-            Err(error) => self.screen.say(&format!("milepost: standard output: {error}")),
-            Ok(()) => self.screen.say(&summary_line(self.board.job(job), now)),
+        // Else it is as quiet as a program that SIGPIPE ends.
+        if written.is_ok() {
+            self.screen.say(&summary_line(self.board.job(job), now));
         }
         let failed = self.board.job(job).is_some_and(|job| job.failed > 0 || job.canceled > 0);
         (failed, written.and(self.screen.finish()))

@@ -29,19 +29,15 @@ pub(super) struct Screen {
 const MOST_PENDING: usize = 1024 * 1024;
 
 impl Screen {
-    pub(super) fn new() -> Screen {
+    /// `others_write`: somebody else writes to standard output, which would be in the way of bars if it is a terminal.
+    pub(super) fn new(others_write: bool) -> Screen {
+        let stdout_is_terminal = io::stdout().is_terminal();
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = variable("TERM").is_some_and(|term| term == "dumb");
-        let bars = (io::stderr().is_terminal() && !dumb)
+        let bars = (io::stderr().is_terminal() && !dumb && !(others_write && stdout_is_terminal))
             .then(|| Bars::new(variable("NO_COLOR").is_none(), size()).ok())
             .flatten();
-        Screen {
-            bars,
-            stdout_is_terminal: io::stdout().is_terminal(),
-            pending: Vec::new(),
-            pending_bytes: 0,
-            no_stdout: false,
-        }
+        Screen { bars, stdout_is_terminal, pending: Vec::new(), pending_bytes: 0, no_stdout: false }
     }
 
     pub(super) fn has_bars(&self) -> bool {
