@@ -185,6 +185,10 @@ fn ctrl_c_twice_forces() {
     let (code, left) = session.end();
     assert_eq!(code, 130);
     assert!(left.ends_with(": 1 canceled"), "{left}");
+    // Long before the time is over that it has when it is asked.
+    let (_, seconds) = left.split_once("1 task in ").unwrap();
+    let (seconds, _) = seconds.split_once('s').unwrap();
+    assert!(seconds.parse::<f64>().unwrap() < 25.0, "{left}");
 }
 
 #[test]
