@@ -52,11 +52,15 @@
 //! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
 //! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
 //! - `event-log`: `event_log`, what jobs tell written to files, followed and read again.
+//! - `cli`: the `milepost` command.
 
 #![deny(unsafe_code)]
 
 mod base;
 mod bus;
+#[cfg(all(unix, feature = "cli"))]
+#[doc(hidden)]
+pub mod cli;
 #[cfg(all(unix, feature = "command"))]
 mod command;
 #[cfg(feature = "event-log")]

@@ -1,0 +1,177 @@
+//! What the command line says. Parses; does nothing.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Runs many commands at a time, and shows how far they are.
+#[derive(Debug, Parser)]
+#[command(name = "milepost", version, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Run commands, several at a time
+    #[command(after_help = RUN_HELP)]
+    Run(RunArgs),
+    /// Print a script that completes milepost's arguments in a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  milepost run commands.txt              each line is a command for the shell
+  generate-commands | milepost run -j 4  they run while more of them come
+  milepost run -- gzip -k {} ::: *.log   a task for each file, without a shell
+  milepost run -- convert {1} -resize {2} {1}.{2}.png ::: a b ::: 50% 25%
+  find . -name '*.log' | milepost run -- gzip {}
+
+Words after `--`:
+  {} is replaced by the argument; with several lists, {1} by that of the first,
+  {2} by that of the second, in all combinations. Without a place for them,
+  arguments are appended. Without `:::`, each line of FILE is an argument.
+
+Lines of FILE:
+  Empty ones are skipped, and so are commands that begin with `#`.
+
+Output:
+  Standard output has what commands wrote to theirs, as --output says. All else
+  is on standard error: bars in a terminal, else a line for each command. A
+  command tells how far it is by lines such as `progress 3` and `total 10` in
+  the file that $MILEPOST_PROGRESS names.
+
+Ctrl-C asks the commands to end (SIGTERM); once more kills them.
+
+Exit codes:
+  0 all completed, 1 some failed, 2 wrong usage or input, 130 canceled,
+  141 nobody reads the output";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  milepost completions bash >> ~/.bash_completion
+  milepost completions zsh > ~/.zfunc/_milepost
+  milepost completions fish > ~/.config/fish/completions/milepost.fish";
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// How many commands run at a time [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    pub(super) jobs: Option<usize>,
+
+    /// The job's name [default: FILE, or the program]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+
+    /// How often a command that fails is run again, after 1 s, 2 s, 4 s ... and some more at random, up to 60 s
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = retries)]
+    pub(super) retries: u32,
+
+    /// How long a command may run before it is killed, such as 90s or "1h 30m"; it is not run again then
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    pub(super) timeout: Option<Duration>,
+
+    /// Cancel the rest as soon as a command has failed
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+
+    /// Print the job's events to standard output, a JSON object a line; outputs go to standard error
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Which commands' outputs are printed, as each ends
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    pub(super) output: Outputs,
+
+    /// Where the commands or arguments are, one a line; `-` or nothing is standard input
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// A command to be run once for each argument
+    #[arg(last = true, value_name = "COMMAND [::: ARGUMENT...]")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Outputs {
+    /// Those that failed
+    #[default]
+    Failed,
+    /// All, up to the last 1 MiB of each
+    All,
+    /// None
+    None,
+}
+
+/// Each command that runs takes a few threads and processes.
+const MOST_JOBS: usize = 10_000;
+
+/// With a minute between them: most of a week.
+const MOST_RETRIES: u32 = 10_000;
+
+fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("nothing would ever run: give at least 1".into()),
+        Ok(n) if n <= MOST_JOBS => Ok(n),
+        _ => Err(format!("give a number from 1 to {MOST_JOBS}")),
+    }
+}
+
+fn retries(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(n) if n <= MOST_RETRIES => Ok(n),
+        _ => Err(format!("give a number from 0 to {MOST_RETRIES}")),
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => {
+            Err("every command would time out at once: give more, or leave it out".into())
+        }
+        Ok(timeout) => Ok(timeout),
+        Err(error) => {
+            Err(format!("{error}: give a number and a unit, such as 90s, 5m or \"1h 30m\""))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_make_sense() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_a_way_out() {
+        for (text, way_out) in
+            [("0", "at least 1"), ("x", "from 1 to"), ("-1", "from 1 to"), ("10001", "from 1 to")]
+        {
+            assert!(jobs(text).unwrap_err().contains(way_out), "{text}");
+        }
+        assert_eq!(jobs("10000"), Ok(10_000));
+        for text in ["x", "-1", "10001", "99999999999"] {
+            assert!(retries(text).unwrap_err().contains("from 0 to"), "{text}");
+        }
+        assert_eq!(retries("3"), Ok(3));
+        for text in ["", "5parsecs", "90", "99999999999999999999s"] {
+            assert!(timeout(text).unwrap_err().contains("such as 90s"), "{text}");
+        }
+        assert!(timeout("0s").unwrap_err().contains("at once"));
+        assert_eq!(timeout("1h 30m"), Ok(Duration::from_secs(5_400)));
+    }
+}

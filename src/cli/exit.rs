@@ -1,0 +1,49 @@
+//! How the command ends: exit codes, and errors that end it before it has begun. Prints nothing.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// What the command's exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// All that was asked for is done.
+    Success,
+    /// Some task failed, or the outcome could not be written.
+    Failure,
+    /// It was asked for what can't be done.
+    Usage,
+    /// It was canceled by a signal.
+    Canceled,
+    /// Nobody reads standard output any more: the code of a program that SIGPIPE ends.
+    NoReader,
+}
+
+impl Exit {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Canceled => 130,
+            Exit::NoReader => 141,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// What was asked for can't be done: names the thing and a way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UsageError(pub(super) String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}

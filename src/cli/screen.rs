@@ -1,0 +1,144 @@
+//! Standard output and standard error: lines and outputs, past the bars if there are any. Knows no jobs.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::bars::Bars;
+use super::frame::{Line, Size};
+
+/// Where something is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    Stdout,
+    Stderr,
+}
+
+/// The terminal, or the pipes that are there in its place.
+#[derive(Debug)]
+pub(super) struct Screen {
+    /// If standard error is a terminal that can move its cursor.
+    bars: Option<Bars>,
+    stdout_is_terminal: bool,
+    /// What is to be written with the next frame.
+    pending: Vec<(To, Vec<u8>)>,
+    pending_bytes: usize,
+    /// Standard output was closed.
+    no_stdout: bool,
+}
+
+/// As much is kept before it is written, about.
+const MOST_PENDING: usize = 1024 * 1024;
+
+impl Screen {
+    /// `others_write`: somebody else writes to standard output, which would be in the way of bars if it is a terminal.
+    pub(super) fn new(others_write: bool) -> Screen {
+        let stdout_is_terminal = io::stdout().is_terminal();
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let dumb = variable("TERM").is_some_and(|term| term == "dumb");
+        let bars = (io::stderr().is_terminal() && !dumb && !(others_write && stdout_is_terminal))
+            .then(|| Bars::new(variable("NO_COLOR").is_none(), size()).ok())
+            .flatten();
+        Screen { bars, stdout_is_terminal, pending: Vec::new(), pending_bytes: 0, no_stdout: false }
+    }
+
+    pub(super) fn has_bars(&self) -> bool {
+        self.bars.is_some()
+    }
+
+    /// A line for people.
+    pub(super) fn say(&mut self, line: &str) {
+        self.write(To::Stderr, line.as_bytes());
+        self.write(To::Stderr, b"\n");
+    }
+
+    /// What a command has printed. Where people read it, it ends with a line's end.
+    pub(super) fn pass_on(&mut self, to: To, bytes: &[u8]) {
+        self.write(to, bytes);
+        if !bytes.is_empty()
+            && !bytes.ends_with(b"\n")
+            && (to == To::Stderr || self.stdout_is_terminal)
+        {
+            self.write(to, b"\n");
+        }
+    }
+
+    fn write(&mut self, to: To, bytes: &[u8]) {
+        self.pending_bytes += bytes.len();
+        match self.pending.last_mut().filter(|(last, _)| *last == to) {
+            Some((_, pending)) => pending.extend_from_slice(bytes),
+            None => self.pending.push((to, bytes.to_vec())),
+        }
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Whether so much waits that it should be written at once.
+    pub(super) fn is_full(&self) -> bool {
+        self.pending_bytes >= MOST_PENDING
+    }
+
+    /// Writes what is pending, and draws the lines below it, if there are bars.
+    ///
+    /// # Errors
+    /// Standard output can't be written to; told once. All else is written all the same.
+    pub(super) fn draw(&mut self, lines: impl FnOnce(Size) -> Vec<Line>) -> io::Result<()> {
+        let size = size();
+        let shares =
+            self.stdout_is_terminal || self.pending.iter().any(|(to, _)| *to == To::Stderr);
+        let mut frame = match &mut self.bars {
+            Some(bars) if shares && !self.pending.is_empty() => bars.clear(),
+            _ => String::new(),
+        }
+        .into_bytes();
+        let mut result = Ok(());
+        for (to, bytes) in std::mem::take(&mut self.pending) {
+            match to {
+                To::Stderr => frame.extend_from_slice(&bytes),
+                To::Stdout if self.no_stdout => {}
+                To::Stdout => {
+                    to_stderr(&mut frame);
+                    let mut stdout = io::stdout().lock();
+                    let written = stdout.write_all(&bytes).and_then(|()| stdout.flush());
+                    self.no_stdout = written.is_err();
+                    result = result.and(written);
+                }
+            }
+        }
+        self.pending_bytes = 0;
+        if let Some(bars) = &mut self.bars {
+            frame.extend_from_slice(bars.draw(lines(size), size).as_bytes());
+        }
+        to_stderr(&mut frame);
+        result
+    }
+
+    /// Writes what is pending and leaves no bars behind.
+    ///
+    /// # Errors
+    /// As [`draw`](Screen::draw).
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        if let Some(mut bars) = self.bars.take() {
+            to_stderr(&mut bars.clear().into_bytes());
+        }
+        self.draw(|_| Vec::new())
+    }
+}
+
+/// Should nobody read it, that is no reason to stop.
+fn to_stderr(text: &mut Vec<u8>) {
+    if !text.is_empty() {
+        let _ = io::stderr().write_all(text);
+        text.clear();
+    }
+}
+
+/// The terminal's size at this moment.
+fn size() -> Size {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+            Size { width: size.ws_col.into(), height: size.ws_row.into() }
+        }
+        _ => Size { width: 80, height: 24 },
+    }
+}
