@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::event_log::Cursor;
+
 /// Runs many commands at a time, and shows how far they are.
 #[derive(Debug, Parser)]
 #[command(name = "milepost", version, propagate_version = true)]
@@ -20,6 +22,15 @@ pub(super) enum Action {
     /// Run commands, several at a time
     #[command(after_help = RUN_HELP)]
     Run(RunArgs),
+    /// Print what an event log says
+    #[command(after_help = LOG_HELP)]
+    Log(LogArgs),
+    /// Show the bars of jobs that another process runs, from their event log, until they end
+    #[command(after_help = WATCH_HELP)]
+    Watch(WatchArgs),
+    /// Print what has become of the jobs of an event log
+    #[command(after_help = STATUS_HELP)]
+    Status(StatusArgs),
     /// Print a script that completes milepost's arguments in a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -32,6 +43,8 @@ const RUN_HELP: &str = "\
 Examples:
   milepost run commands.txt              each line is a command for the shell
   generate-commands | milepost run -j 4  they run while more of them come
+  milepost run --event-log events.log commands.txt
+                                         milepost watch, log and status read it
   milepost run -- gzip -k {} ::: *.log   a task for each file, without a shell
   milepost run -- convert {1} -resize {2} {1}.{2}.png ::: a b ::: 50% 25%
   find . -name '*.log' | milepost run -- gzip {}
@@ -55,6 +68,43 @@ Ctrl-C asks the commands to end (SIGTERM); once more kills them.
 Exit codes:
   0 all completed, 1 some failed, 2 wrong usage or input, 130 canceled,
   141 nobody reads the output";
+
+const LOG_HELP: &str = "\
+Examples:
+  milepost log events.log                what happened, a line each
+  milepost log --follow --from now events.log
+  milepost log --json events.log | jq -r 'select(.event == \"task_completed\") | .name'
+  milepost log --show-cursor events.log  tells where it ended ...
+  milepost log --from CURSOR events.log  ... and this goes on from there
+
+Times are in UTC. With --json, lines are those of the log itself; they are
+described in docs/event-log.md.
+
+Exit codes:
+  0 all was read, 2 there is no such log or part of it is damaged (the rest is
+  printed), 130 ended by a signal, 141 nobody reads the output";
+
+const WATCH_HELP: &str = "\
+Examples:
+  milepost run --event-log events.log commands.txt   in one terminal
+  milepost watch events.log                          in another one
+
+The file need not be there yet.
+
+Exit codes:
+  0 all tasks completed, 1 some failed or were canceled, 2 there can't be such a
+  log or part of it is damaged, 130 ended by a signal";
+
+const STATUS_HELP: &str = "\
+Examples:
+  milepost status events.log
+  milepost status --json events.log | jq .progress.counts
+
+With --json, each line is the snapshot of a job, with its tasks.
+
+Exit codes:
+  0 all was read, 2 there is no such log or part of it is damaged (the rest is
+  counted), 141 nobody reads the output";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
@@ -84,7 +134,11 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) fail_fast: bool,
 
-    /// Print the job's events to standard output, a JSON object a line; outputs go to standard error
+    /// Write the job's events to a file, for `log`, `watch` and `status`; if it is there, behind what is in it
+    #[arg(long, value_name = "FILE")]
+    pub(super) event_log: Option<PathBuf>,
+
+    /// Print the same to standard output, a JSON object a line; outputs go to standard error
     #[arg(long)]
     pub(super) json: bool,
 
@@ -99,6 +153,67 @@ pub(super) struct RunArgs {
     /// A command to be run once for each argument
     #[arg(last = true, value_name = "COMMAND [::: ARGUMENT...]")]
     pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogArgs {
+    /// Wait for more, until there is a signal; the file need not be there yet
+    #[arg(short, long)]
+    pub(super) follow: bool,
+
+    /// Where to begin: `start`, `now`, or where --show-cursor said that it ended
+    #[arg(long, value_name = "CURSOR", default_value = "start", value_parser = from)]
+    pub(super) from: From,
+
+    /// Print the lines of the log as they are
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Say at the end, on standard error, where it ended
+    #[arg(long)]
+    pub(super) show_cursor: bool,
+
+    /// The event log
+    pub(super) file: PathBuf,
+}
+
+/// Where in a log to begin.
+#[derive(Debug, Clone)]
+pub(super) enum From {
+    Start,
+    Now,
+    Cursor(Cursor),
+}
+
+fn from(text: &str) -> Result<From, String> {
+    match text {
+        "start" => Ok(From::Start),
+        "now" => Ok(From::Now),
+        _ => text.parse().map(From::Cursor).map_err(|_| {
+            "give `start`, `now`, or a place such as --show-cursor prints: LOG:PART:LINES:BYTES"
+                .into()
+        }),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WatchArgs {
+    /// The event log; it need not be there yet
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Print each job's snapshot as a line of JSON
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// List all tasks, and not only those that failed or run
+    #[arg(long)]
+    pub(super) tasks: bool,
+
+    /// The event log
+    pub(super) file: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

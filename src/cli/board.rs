@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event_log::JobDescribed;
 use crate::model::{
     Event, JobId, JobState, TaskCompleted, TaskId, TaskProgressUpdated, TaskState,
     TaskStateChanged, Timestamp,
@@ -96,6 +97,13 @@ impl Board {
     /// Says how many tasks a job will have, which no event tells.
     pub(super) fn expect(&mut self, job: JobId, tasks: usize) {
         self.jobs.entry(job).or_default().expected = Some(tasks);
+    }
+
+    /// The same of a log, which says it if it is known.
+    pub(super) fn describe(&mut self, described: &JobDescribed) {
+        let job = self.jobs.entry(described.job).or_default();
+        job.name = Some(described.name.clone());
+        job.expected = described.expected;
     }
 
     pub(super) fn job(&self, job: JobId) -> Option<&JobView> {

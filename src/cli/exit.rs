@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use super::text::printable;
+
 /// What the command's exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -39,6 +41,25 @@ impl From<Exit> for ExitCode {
 /// What was asked for can't be done: names the thing and a way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UsageError(pub(super) String);
+
+impl UsageError {
+    /// An error with its causes, after what was to be done, if that isn't said by the error.
+    pub(super) fn of(what: &str, error: &dyn std::error::Error) -> UsageError {
+        let gap = if what.is_empty() { "" } else { ": " };
+        UsageError(format!("{what}{gap}{}", chain(error)))
+    }
+}
+
+/// An error with its causes on one line, safe for a terminal.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    printable(&text).into_owned()
+}
 
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::HumanBytes;
-
 use super::board::{Board, JobView, Running};
+use super::quantity::{amount, short};
 use super::text::{count, printable, shortened};
 use crate::model::{JobId, JobState, TaskId, TaskState, Timestamp};
 
@@ -177,7 +176,10 @@ fn task_line(running: &Running, now: Timestamp, width: usize) -> Line {
     if running.attempt > 1 {
         details.push(format!("attempt {}", running.attempt));
     }
-    details.extend(amount(running));
+    // A share alone is in the head.
+    if running.unit.is_some() || running.fraction().is_none() {
+        details.extend(amount(running.progress, running.total, running.unit.as_deref()));
+    }
     details.extend(running.message.as_deref().map(|message| printable(message).into_owned()));
     let name = if details.is_empty() {
         printable(&running.name)
@@ -218,29 +220,6 @@ fn bar(fraction: f64, length: usize) -> String {
     format!("[{done}{}{left}]", if tip == 1 { ">" } else { "" })
 }
 
-/// How far a task is in its own unit; a share alone is in the head.
-fn amount(running: &Running) -> Option<String> {
-    let (progress, unit) = (running.progress?, running.unit.as_deref());
-    match (unit, running.total) {
-        (Some("bytes"), Some(total)) => {
-            Some(format!("{}/{}", HumanBytes(progress as u64), HumanBytes(total as u64)))
-        }
-        (Some("bytes"), None) => Some(HumanBytes(progress as u64).to_string()),
-        (Some(unit), Some(total)) => {
-            Some(format!("{}/{} {}", number(progress), number(total), printable(unit)))
-        }
-        (Some(unit), None) => Some(format!("{} {}", number(progress), printable(unit))),
-        (None, Some(total)) if total > 0.0 => None,
-        (None, _) => Some(number(progress)),
-    }
-}
-
-/// Up to two decimals, if there are any.
-fn number(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 fn rate(done: usize, elapsed: Duration) -> Option<String> {
     let seconds = elapsed.as_secs_f64();
     if done == 0 || seconds < 1.0 {
@@ -252,17 +231,6 @@ fn rate(done: usize, elapsed: Duration) -> Option<String> {
         0.5.. => format!("{rate:.1}/s"),
         _ => format!("{:.1}/min", rate * 60.0),
     })
-}
-
-/// A time in whole seconds, in at most six columns for less than four days.
-pub(super) fn short(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3_600..360_000 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{}d", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]
@@ -407,16 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_numbers_are_short() {
-        let short = |seconds| short(Duration::from_secs(seconds));
-        assert_eq!(
-            [0, 59, 60, 3_599, 3_600, 86_400, 360_000].map(short),
-            ["0s", "59s", "1m00s", "59m59s", "1h00m", "24h00m", "4d"]
-        );
-        assert_eq!(
-            [0.0, 3.0, 0.5, 1.0 / 3.0, 1e9].map(number),
-            ["0", "3", "0.5", "0.33", "1000000000"]
-        );
+    fn a_bar_is_as_full_as_it_may_be() {
         assert_eq!(
             [bar(0.0, 4), bar(0.3, 4), bar(0.5, 4), bar(1.0, 4)],
             ["[    ]", "[>   ]", "[=>  ]", "[====]"]

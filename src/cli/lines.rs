@@ -1,9 +1,7 @@
 //! What is told of tasks in lines: how each has ended, and how all have. Makes text; knows no terminal.
 
-use std::time::Duration;
-
 use super::board::{Ended, JobView};
-use super::frame::short;
+use super::quantity::took;
 use super::text::{count, printable, shortened};
 use crate::model::{Property, TaskCompleted, TaskState, Timestamp};
 
@@ -61,20 +59,19 @@ pub(super) fn summary_line(job: Option<&JobView>, now: Timestamp) -> String {
     let Some(job) = job.filter(|job| job.total() > 0) else { return "no tasks".into() };
     // Those that were counted and never read, as the job was canceled.
     let left = job.total() - job.ended();
-    let parts = [
+    let parts = outcomes([
         (job.completed, "ok"),
         (job.failed, "failed"),
         (job.canceled, "canceled"),
         (left, "not begun"),
-    ];
-    let parts: Vec<_> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    format!("{} in {}: {}", count(job.total(), "task"), took(job.elapsed(now)), parts.join(", "))
+    ]);
+    format!("{} in {}: {parts}", count(job.total(), "task"), took(job.elapsed(now)))
 }
 
-/// A time with tenths of seconds, if it is short.
-fn took(time: Duration) -> String {
-    if time < Duration::from_secs(60) { format!("{:.1}s", time.as_secs_f64()) } else { short(time) }
+/// `197 ok, 3 failed`: what there is of each.
+pub(super) fn outcomes<const N: usize>(parts: [(usize, &str); N]) -> String {
+    let some = parts.into_iter().filter(|(n, _)| *n > 0);
+    some.map(|(n, what)| format!("{n} {what}")).collect::<Vec<_>>().join(", ")
 }
 
 /// That some of a task's output is missing.
@@ -87,6 +84,8 @@ pub(super) fn cut_line(task: &TaskCompleted, output: &str, bytes: u64) -> String
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::base::ManualClock;
     use crate::cli::board::Board;

@@ -7,7 +7,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use super::args::{Action, Cli};
 use super::exit::Exit;
-use super::run;
+use super::screen::say;
+use super::{log, run, status, watch};
 
 /// Does what the process's arguments say. Returns the code to exit with.
 pub fn main() -> ExitCode {
@@ -19,20 +20,24 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
         }
     };
-    let exit = match cli.action {
-        Action::Run(args) => run::run(args).unwrap_or_else(|error| {
-            let _ = writeln!(io::stderr(), "milepost: {error}");
-            Exit::Usage
-        }),
+    let ended = match cli.action {
+        Action::Run(args) => run::run(args),
+        Action::Log(args) => log::log(args),
+        Action::Watch(args) => watch::watch(args),
+        Action::Status(args) => status::status(args),
         Action::Completions { shell } => {
             // Made in memory first: the generator panics if it can't write.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "milepost", &mut script);
             match io::stdout().write_all(&script).and_then(|()| io::stdout().flush()) {
-                Ok(()) => Exit::Success,
-                Err(_) => Exit::NoReader,
+                Ok(()) => Ok(Exit::Success),
+                Err(_) => Ok(Exit::NoReader),
             }
         }
     };
+    let exit = ended.unwrap_or_else(|error| {
+        say(&format!("milepost: {error}"));
+        Exit::Usage
+    });
     exit.into()
 }

@@ -1,67 +1,71 @@
-//! What is recorded of jobs for programs to read: JSON lines on standard output. Shows nothing to people.
+//! What is recorded of a job for programs to read: an event log in a file, and the same on standard output. Shows nothing
+//! to people.
 
-use std::io::{self, BufWriter, Write as _};
-use std::thread::{Builder, JoinHandle};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
-use crate::bus::EventStream;
+use crate::event_log::{OpenError, WriteError, Writer};
 use crate::job::Job;
-use crate::model::Event;
 
 /// What to record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct RecordOptions {
     /// Each event as a line of JSON on standard output.
     pub(super) json: bool,
+    /// The same in a file.
+    pub(super) event_log: Option<PathBuf>,
 }
 
-/// Records events of jobs from the first one on, on threads of its own.
+/// Records the events of a job, on threads of its own.
 pub(super) struct Records {
-    options: RecordOptions,
-    threads: Vec<JoinHandle<io::Result<()>>>,
+    stdout: Option<Writer>,
+    file: Option<Writer>,
 }
 
 impl Records {
-    pub(super) fn start(options: RecordOptions) -> Records {
-        Records { options, threads: Vec::new() }
-    }
-
-    /// Records the job; to be called before it has tasks. Should nobody read the lines any more, it is canceled.
+    /// Records the job from its first event on. Should nobody read standard output any more, it is canceled.
     ///
     /// # Errors
-    /// The system gives no thread.
-    pub(super) fn add(&mut self, job: &Job) -> io::Result<()> {
-        if self.options.json {
-            let (events, job) = (job.events(), job.clone());
-            let thread = Builder::new().name("milepost-json".into()).spawn(move || {
-                write_lines(events)
-                    .inspect_err(|error| job.cancel(format!("standard output: {error}")))
-            })?;
-            self.threads.push(thread);
+    /// The file can't be written, or nobody reads standard output.
+    pub(super) fn start(options: &RecordOptions, job: &Job) -> Result<Records, OpenError> {
+        let file = options.event_log.as_ref().map(Writer::open).transpose()?;
+        let stdout = || Writer::builder().to(Stdout { job: job.clone() });
+        let stdout = options.json.then(stdout).transpose()?;
+        for writer in [&stdout, &file].into_iter().flatten() {
+            writer.add(job);
         }
-        Ok(())
+        Ok(Records { stdout, file })
     }
 
-    /// Waits until everything is recorded, for which all jobs must have ended.
-    ///
-    /// # Errors
-    /// The first line that could not be written.
-    pub(super) fn finish(self) -> io::Result<()> {
-        let lost = |_| Err(io::Error::other("the thread that wrote JSON was lost"));
-        let mut threads = self.threads.into_iter();
-        threads.try_for_each(|thread| thread.join().unwrap_or_else(lost))
+    /// Waits until everything is recorded, for which the job must have ended: first what is on standard output, then what
+    /// is in the file.
+    pub(super) fn finish(self) -> [Result<(), WriteError>; 2] {
+        [self.stdout, self.file]
+            .map(|writer| writer.map_or(Ok(()), |writer| writer.close().blocking()))
     }
 }
 
-fn write_lines(mut events: EventStream<Event>) -> io::Result<()> {
-    let mut stdout = BufWriter::new(io::stdout().lock());
-    while let Some(event) = events.blocking_next() {
-        let mut next = Some(event);
-        while let Some(event) = next {
-            serde_json::to_writer(&mut stdout, &event)?;
-            stdout.write_all(b"\n")?;
-            next = events.try_recv();
-        }
-        stdout.flush()?;
+/// Standard output, of a job that is canceled if it can't be written to.
+struct Stdout {
+    job: Job,
+}
+
+impl Stdout {
+    fn checked<T>(&self, written: io::Result<T>) -> io::Result<T> {
+        written.inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.job.cancel(format!("standard output: {error}"));
+            }
+        })
     }
-    Ok(())
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.checked(io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.checked(io::stdout().flush())
+    }
 }

@@ -1,18 +1,18 @@
 //! `milepost run`: a job of commands, from beginning to end. Knows not how it looks.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use super::args::{Outputs, RunArgs};
 use super::board::{Board, Ended};
-use super::exit::{Exit, UsageError};
+use super::exit::{Exit, UsageError, chain};
 use super::feeder::{self, Feeding, Settings};
 use super::frame::Layout;
 use super::input::Input;
 use super::lines::{cut_line, ended_line, summary_line};
 use super::program::Printed;
 use super::record::{RecordOptions, Records};
-use super::screen::{Screen, To};
+use super::screen::{Screen, To, say};
 use super::signals::Signals;
 use crate::base::Clock;
 use crate::bus::EventStream;
@@ -23,7 +23,7 @@ use crate::model::{
 use crate::scheduler::LocalScheduler;
 
 /// Between two frames: about twelve a second.
-const FRAME: Duration = Duration::from_millis(80);
+pub(super) const FRAME: Duration = Duration::from_millis(80);
 
 /// How many tasks may be known whose ends were not shown, beside those that run.
 const AHEAD: usize = 10_000;
@@ -51,8 +51,8 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     }
     let open = builder.open().map_err(|error| refused(&error))?;
     let job = open.job();
-    let mut records = Records::start(RecordOptions { json: args.json });
-    records.add(&job).map_err(|error| refused(&error))?;
+    let options = RecordOptions { json: args.json, event_log: args.event_log.clone() };
+    let records = Records::start(&options, &job).map_err(|error| UsageError::of("", &error))?;
     let events = job.events();
     let signals = Signals::cancel(job.clone()).map_err(|error| refused(&error))?;
     job.submit(&scheduler).map_err(|error| refused(&error))?;
@@ -62,6 +62,9 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
         screen.say("milepost: reading commands from the terminal, one a line; Ctrl-D ends them");
     }
     let count = input.known_count();
+    if let Some(count) = count {
+        open.expect(count);
+    }
     let printed = args.timeout.map(|_| Printed::default());
     let settings = Settings {
         retry: (args.retries > 0)
@@ -84,17 +87,22 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
         count,
     };
     let (failed, shown) = show.show(events, &feeding);
-    let written = shown.and(records.finish());
+    let [json, log] = records.finish();
+    let written = shown.and(json.map_err(|error| io::Error::new(error.kind(), error)));
     if let Err(error) = &written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        let _ = writeln!(io::stderr(), "milepost: can't write to standard output: {error}");
+        say(&format!("milepost: can't write to standard output: {error}"));
+    }
+    if let Err(error) = &log {
+        say(&format!("milepost: {}", chain(error)));
     }
 
     Ok(match written {
         _ if signals.any() => Exit::Canceled,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::NoReader,
         Err(_) => Exit::Failure,
+        Ok(()) if log.is_err() => Exit::Failure,
         Ok(()) if feeding.error().is_some() => Exit::Usage,
         Ok(()) if failed => Exit::Failure,
         Ok(()) => Exit::Success,

@@ -125,6 +125,11 @@ impl Screen {
     }
 }
 
+/// A line for people, where there are no bars.
+pub(super) fn say(line: &str) {
+    to_stderr(&mut format!("{line}\n").into_bytes());
+}
+
 /// Should nobody read it, that is no reason to stop.
 fn to_stderr(text: &mut Vec<u8>) {
     if !text.is_empty() {

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 use super::error::OpenError;
 use super::parts::{self, Head};
 use super::record::{self, LogOpened, VERSION};
-use crate::base::Clock;
+use crate::base::{Clock, block_on};
 use crate::model::{EventKind, Timestamp};
 
 /// What written events survive. In each case a batch is written by one call of the system, and a reader sees it at once.
@@ -27,6 +28,10 @@ pub enum Durability {
     /// batch; the job doesn't wait.
     Power,
 }
+
+/// How often and after what time a lock is tried again.
+const LOOKS: u32 = 3;
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Where batches go.
 pub(super) trait Output: Send {
@@ -110,15 +115,12 @@ impl LogFile {
         path: &Path,
         mut opened: LogOpened,
         options: FileOptions,
+        clock: &Clock,
     ) -> Result<LogFile, OpenError> {
         let failed = |source| OpenError::of(path, source);
         let file = open_append(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { file: path.into() }),
-            // Some file systems have no locks.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        if !lock(&file, clock).map_err(failed)? {
+            return Err(OpenError::InUse { file: path.into() });
         }
         let length = file.metadata().map_err(failed)?.len();
         match Head::read(&file).map_err(failed)? {
@@ -213,6 +215,26 @@ impl Output for LogFile {
         }
         Ok(())
     }
+}
+
+/// Takes the lock that one writer at a time has; it goes with the file. False if another one has it.
+fn lock(file: &File, clock: &Clock) -> io::Result<bool> {
+    for attempt in 0.. {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            // Somebody may look just now whether there is a writer.
+            Err(TryLockError::WouldBlock) if attempt < LOOKS => {
+                if let Some(at) = clock.after(LOOK) {
+                    block_on(clock.sleep_until(at));
+                }
+            }
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            // Some file systems have no locks.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => break,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 fn open_append(path: &Path) -> io::Result<File> {

@@ -150,6 +150,11 @@ impl Follower {
         self.reader.cursor()
     }
 
+    /// Whether a writer has the log open just now; see [`Reader::is_written`].
+    pub fn is_written(&self) -> Option<bool> {
+        self.reader.is_written()
+    }
+
     /// The log's file.
     pub fn path(&self) -> PathBuf {
         self.reader.path().into()

@@ -1,5 +1,6 @@
 //! [`Reader`]: from one place in a log to its end, across parts, whatever is wrong with them. Waits for nothing.
 
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,9 +74,19 @@ impl Reader {
     /// The file isn't there, is a directory, or can't be read.
     pub fn resume(path: impl AsRef<Path>, cursor: Cursor) -> Result<Reader, OpenError> {
         let path = path.as_ref();
-        let found = parts::open(path).and_then(|file| file.ok_or(io::ErrorKind::NotFound.into()));
-        found.map_err(|source| OpenError::of(path, source))?;
+        check(path).map_err(|source| OpenError::of(path, source))?;
         Ok(Reader { tells_torn: true, ..Reader::at(path, cursor) })
+    }
+
+    /// Reads the log at `path` from its end: what is there is passed over.
+    ///
+    /// # Errors
+    /// The file isn't there, is a directory, or can't be read.
+    pub fn open_at_end(path: impl AsRef<Path>) -> Result<Reader, OpenError> {
+        let path = path.as_ref();
+        let found = check(path).and_then(|()| Reader::ending(path));
+        let found = found.map_err(|source| OpenError::of(path, source))?;
+        Ok(Reader { tells_torn: true, ..found })
     }
 
     /// The same of a log that need not be there yet, and whose last line may be written just now.
@@ -106,6 +117,20 @@ impl Reader {
     /// made of the entries before it.
     pub fn cursor(&self) -> Cursor {
         self.cursor.clone()
+    }
+
+    /// Whether a [`Writer`](super::Writer) has the log open just now, in any process: false if it was closed or killed. None
+    /// if the system can't say, or something else wrote it.
+    pub fn is_written(&self) -> Option<bool> {
+        let (file, head) = parts::look(&self.path).ok()??;
+        if !matches!(head, Head::Part(_)) {
+            return None;
+        }
+        match file.try_lock_shared() {
+            Ok(()) => Some(false),
+            Err(TryLockError::WouldBlock) => Some(true),
+            Err(TryLockError::Error(_)) => None,
+        }
     }
 
     /// The log's file.
@@ -262,6 +287,11 @@ impl Reader {
     fn io_error(&self, source: io::Error) -> ReadError {
         ReadError::Io { file: self.path.clone(), source: Arc::new(source) }
     }
+}
+
+/// Whether there is a file that can be read.
+fn check(path: &Path) -> io::Result<()> {
+    parts::open(path)?.map(drop).ok_or(io::ErrorKind::NotFound.into())
 }
 
 fn stamp(metadata: std::fs::Metadata) -> (u64, Option<SystemTime>) {

@@ -110,7 +110,7 @@ impl WriterBuilder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Writer, OpenError> {
         let path = path.as_ref();
         let opened = first_line(&self.clock, self.only.clone());
-        let file = LogFile::open(path, opened, self.files.clone())?;
+        let file = LogFile::open(path, opened, self.files.clone(), &Clock::system())?;
         self.start(Box::new(file), path.display().to_string().into())
     }
 

@@ -1,0 +1,38 @@
+//! What is wrong with a log, as it is told to people: the first problems, and how many more there are.
+
+use super::exit::{Exit, chain};
+use crate::event_log::ReadError;
+
+/// As many are told one by one.
+const TOLD: usize = 5;
+
+/// The problems of a log so far.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    damages: usize,
+}
+
+impl Problems {
+    /// Counts a problem. Returns what is to be said of it.
+    pub(super) fn note(&mut self, problem: &ReadError) -> Option<String> {
+        // A log that is being written may well end within a line.
+        self.damages += usize::from(!problem.is_torn());
+        (problem.is_torn() || self.damages <= TOLD).then(|| format!("milepost: {}", chain(problem)))
+    }
+
+    /// Counts problems that are not told.
+    pub(super) fn add(&mut self, more: usize) {
+        self.damages += more;
+    }
+
+    /// What is to be said at the end.
+    pub(super) fn rest(&self) -> Option<String> {
+        let more = self.damages.checked_sub(TOLD).filter(|more| *more > 0)?;
+        Some(format!("milepost: and {more} more problems of this kind"))
+    }
+
+    /// How the command ends that has done what could be done.
+    pub(super) fn exit(&self, done: Exit) -> Exit {
+        if self.damages > 0 { Exit::Usage } else { done }
+    }
+}

@@ -1,0 +1,160 @@
+//! `milepost status`: what a log says of its jobs by now.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use super::args::StatusArgs;
+use super::exit::{Exit, UsageError};
+use super::problems::Problems;
+use super::quantity::{amount, took};
+use super::screen::say;
+use super::sentence::time;
+use super::text::{count, printable, shortened};
+use crate::base::Clock;
+use crate::event_log::{self, Reader, Replay};
+use crate::model::{JobSnapshot, TaskSnapshot, TaskState, Timestamp};
+
+/// As many tasks of each sort are listed, unless all are asked for.
+const LISTED: usize = 20;
+
+/// The longest name in a line, in characters.
+const LONGEST: usize = 100;
+
+/// Prints what the arguments say.
+///
+/// # Errors
+/// There is no such log.
+pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
+    let usage = |error| UsageError::of("", &error);
+    let replay = event_log::replay(&args.file).map_err(usage)?;
+    let mut problems = Problems::default();
+    for told in replay.problems().iter().filter_map(|problem| problems.note(problem)) {
+        say(&told);
+    }
+    problems.add(replay.more_problems());
+    if let Some(rest) = problems.rest() {
+        say(&rest);
+    }
+    let is_written = Reader::open(&args.file).map_err(usage)?.is_written();
+    let text = if args.json { json(&replay) } else { table(&replay, args.tasks, is_written) };
+    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    Ok(match written {
+        Ok(()) => problems.exit(Exit::Success),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::NoReader,
+        Err(error) => {
+            say(&format!("milepost: can't write to standard output: {error}"));
+            Exit::Failure
+        }
+    })
+}
+
+/// A snapshot a line.
+fn json(replay: &Replay) -> String {
+    let lines = replay.snapshots().filter_map(|job| serde_json::to_string(&job).ok());
+    lines.fold(String::new(), |text, line| text + &line + "\n")
+}
+
+const HEAD: [&str; 8] =
+    ["STATE", "TASKS", "OK", "FAILED", "CANCELED", "RUNNING", "TIME", "STARTED"];
+
+fn table(replay: &Replay, all_tasks: bool, is_written: Option<bool>) -> String {
+    let jobs: Vec<JobSnapshot> = replay.snapshots().collect();
+    if jobs.is_empty() {
+        return "no jobs\n".into();
+    }
+    let now = Timestamp::from_micros(Clock::system().wall_micros());
+    let rows: Vec<[String; HEAD.len()]> = jobs.iter().map(|job| row(job, now)).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].len());
+        cells.chain([HEAD[column].len()]).max().unwrap_or(0)
+    };
+    let mut text = String::new();
+    let mut line = |cells: &[String; HEAD.len()], name: &str| {
+        for (column, cell) in cells.iter().enumerate() {
+            let width = width(column);
+            // Numbers to the right.
+            let _ = match column {
+                1..=6 => write!(text, "{cell:>width$}  "),
+                _ => write!(text, "{cell:<width$}  "),
+            };
+        }
+        let _ = writeln!(text, "{name}");
+    };
+    line(&HEAD.map(String::from), "NAME");
+    for (job, row) in jobs.iter().zip(&rows) {
+        line(row, &shortened(&job.name, LONGEST));
+    }
+    for job in &jobs {
+        list(&mut text, job, all_tasks);
+        match replay.missing(job.job) {
+            Some(missing) if missing > 0 => {
+                let events = count(missing as usize, "event");
+                let _ = writeln!(
+                    text,
+                    "\n{} of {} not in the log",
+                    events,
+                    shortened(&job.name, LONGEST)
+                );
+            }
+            _ => {}
+        }
+    }
+    let open = jobs.iter().filter(|job| !job.state.is_terminal()).count();
+    if open > 0 && is_written == Some(false) {
+        let have = if open == 1 { "has" } else { "have" };
+        let _ = writeln!(
+            text,
+            "\nNobody writes the log any more, and {} {have} not ended.",
+            count(open, "job")
+        );
+    }
+    text
+}
+
+fn row(job: &JobSnapshot, now: Timestamp) -> [String; HEAD.len()] {
+    let counts = job.progress.counts;
+    let number = |n: usize| if n == 0 { "-".to_owned() } else { n.to_string() };
+    let tasks =
+        job.progress.expected.map_or_else(|| format!("{}+", counts.total()), |n| n.to_string());
+    let elapsed = job.started_at.map(|started| job.ended_at.unwrap_or(now).duration_since(started));
+    [
+        job.state.to_string(),
+        tasks,
+        number(counts.completed()),
+        number(counts.failed()),
+        number(counts.canceled()),
+        number(counts.running()),
+        elapsed.map_or_else(|| "-".into(), took),
+        job.started_at.map_or_else(|| "-".into(), time),
+    ]
+}
+
+/// What failed and what runs; with `all`, each task.
+fn list(text: &mut String, job: &JobSnapshot, all: bool) {
+    let listed = |task: &&TaskSnapshot| {
+        let ended_well = matches!(task.state, TaskState::Completed | TaskState::Canceled);
+        all || task.state.is_active() || task.state.is_terminal() && !ended_well
+    };
+    let tasks: Vec<&TaskSnapshot> = job.tasks.iter().filter(listed).collect();
+    if tasks.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}:", shortened(&job.name, LONGEST));
+    let most = if all { tasks.len() } else { LISTED };
+    let width = tasks.iter().take(most).map(|task| task.state.as_str().len()).max().unwrap_or(0);
+    for task in tasks.iter().take(most) {
+        let mut details = vec![shortened(&task.name, LONGEST).into_owned()];
+        if task.attempt > 1 {
+            details.push(format!("attempt {}", task.attempt));
+        }
+        if !task.state.is_terminal() {
+            details.extend(amount(task.progress, task.total, task.unit.as_deref()));
+            details.extend(task.message.as_deref().map(|message| printable(message).into_owned()));
+        }
+        details.extend(task.error.as_ref().map(|error| printable(&error.message).into_owned()));
+        let _ = writeln!(text, "  {:<width$}  {}", task.state.as_str(), details.join("  "));
+    }
+    if tasks.len() > most {
+        let _ = writeln!(text, "  and {} more; --tasks lists them", tasks.len() - most);
+    }
+}

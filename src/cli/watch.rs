@@ -1,0 +1,155 @@
+//! `milepost watch`: the bars of jobs that another process runs, from their log, until they end.
+
+use std::time::Duration;
+
+use super::args::WatchArgs;
+use super::board::Board;
+use super::exit::{Exit, UsageError};
+use super::following::{Following, Next};
+use super::frame::Layout;
+use super::lines::{ended_line, summary_line};
+use super::problems::Problems;
+use super::run::FRAME;
+use super::screen::Screen;
+use super::text::{count, shortened};
+use crate::base::Clock;
+use crate::event_log::{Entry, Follower};
+use crate::model::{Event, JobId, TaskState, Timestamp};
+
+/// How long a log is silent before it is asked whether somebody writes it.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Shows what the arguments say, until all jobs of the log have ended.
+///
+/// # Errors
+/// There can't be such a log.
+pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
+    if args.file.is_dir() {
+        let file = args.file.display();
+        return Err(UsageError(format!("{file}: is a directory; give the file of an event log")));
+    }
+    let mut screen = Screen::new(false);
+    if !args.file.exists() {
+        screen.say(&format!("milepost: {} is not there yet; waiting", args.file.display()));
+    }
+    let watch = Watch {
+        following: Following::new(Follower::new(&args.file))?,
+        clock: Clock::system(),
+        board: Board::default(),
+        screen,
+        problems: Problems::default(),
+        has_begun: false,
+    };
+    Ok(watch.run())
+}
+
+struct Watch {
+    following: Following,
+    clock: Clock,
+    board: Board,
+    screen: Screen,
+    problems: Problems,
+    /// What was there at the beginning was read: what comes now is news.
+    has_begun: bool,
+}
+
+impl Watch {
+    fn run(mut self) -> Exit {
+        let mut layout = Layout::default();
+        let (mut due, mut heard) = (self.clock.now(), self.clock.now());
+        let mut asked = false;
+        let interrupted = loop {
+            let wait = due.saturating_duration_since(self.clock.now());
+            match self.following.next(Some(wait)) {
+                Next::Entry(entry) => {
+                    (heard, asked) = (self.clock.now(), false);
+                    self.take(&entry);
+                    if self.clock.now() < due {
+                        continue;
+                    }
+                }
+                Next::Problem(problem) => {
+                    if let Some(told) = self.problems.note(&problem) {
+                        self.screen.say(&told);
+                    }
+                    continue;
+                }
+                Next::Nothing => {
+                    self.has_begun = true;
+                    if self.is_over() {
+                        break false;
+                    }
+                    let silent = self.clock.now().saturating_duration_since(heard);
+                    if silent >= SILENCE && !std::mem::replace(&mut asked, true) {
+                        self.ask();
+                    }
+                }
+                Next::Interrupted => break true,
+            }
+            let (board, now) = (&self.board, self.now());
+            // Nothing but standard error is written to.
+            _ = self.screen.draw(|size| layout.lines(board, now, size));
+            due = self.clock.now() + FRAME;
+        };
+        self.end(interrupted)
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Opened(_) => {}
+            Entry::Job(described) => self.board.describe(described),
+            Entry::Event(event) => {
+                let ended = self.board.apply(event);
+                // Failures are told also of what was there before.
+                if let (Event::TaskCompleted(task), Some(ended)) = (event, ended)
+                    && (!matches!(task.state, TaskState::Completed | TaskState::Canceled)
+                        || self.has_begun && !self.screen.has_bars())
+                {
+                    let total = self.board.job(task.job).and_then(|job| job.expected);
+                    self.screen.say(&ended_line(task, &ended, total));
+                }
+            }
+        }
+    }
+
+    /// Whether there were jobs and all have ended.
+    fn is_over(&self) -> bool {
+        let mut jobs = self.board.jobs();
+        jobs.len() > 0 && jobs.all(|(_, job)| job.state.is_terminal())
+    }
+
+    /// Says so if nobody writes the log any more, as its writer was killed.
+    fn ask(&mut self) {
+        let jobs = self.board.jobs().filter(|(_, job)| !job.state.is_terminal()).count();
+        if jobs > 0 && self.following.follower.is_written() == Some(false) {
+            let have = if jobs == 1 { "has" } else { "have" };
+            let jobs = count(jobs, "job");
+            self.screen.say(&format!(
+                "milepost: nobody writes the log any more, and {jobs} {have} not ended; waiting (Ctrl-C ends)"
+            ));
+        }
+    }
+
+    fn end(mut self, interrupted: bool) -> Exit {
+        let now = self.now();
+        let jobs: Vec<(JobId, _)> = self.board.jobs().collect();
+        for (_, job) in &jobs {
+            let name = shortened(job.name.as_deref().unwrap_or("a job"), 80);
+            self.screen.say(&format!("{name}: {}", summary_line(Some(job), now)));
+        }
+        let failed = jobs.iter().any(|(_, job)| job.failed > 0 || job.canceled > 0);
+        if let Some(rest) = self.problems.rest() {
+            self.screen.say(&rest);
+        }
+        _ = self.screen.finish();
+        match (interrupted, failed) {
+            (true, _) => Exit::Canceled,
+            (false, true) => Exit::Failure,
+            (false, false) => self.problems.exit(Exit::Success),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.clock.wall_micros())
+    }
+}
