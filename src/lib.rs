@@ -51,6 +51,7 @@
 //!
 //! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
 //! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
+//! - `tracker`: `Tracker`, which knows all jobs of a process. It needs no runtime.
 
 #![deny(unsafe_code)]
 
@@ -63,6 +64,8 @@ mod meter;
 mod model;
 #[cfg(feature = "local")]
 mod scheduler;
+#[cfg(feature = "tracker")]
+pub mod tracker;
 
 pub use base::{Clock, ManualClock};
 pub use bus::{EventStream, StreamEvent, StreamTimeout};
@@ -87,6 +90,8 @@ pub use model::{
 };
 #[cfg(feature = "local")]
 pub use scheduler::{LocalScheduler, LocalSchedulerBuilder, Shutdown, ShutdownReport};
+#[cfg(feature = "tracker")]
+pub use tracker::{TrackedScheduler, Tracker};
 
 /// The README's example, as a test.
 #[cfg(all(doctest, feature = "local"))]

@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("job", &["model", "base", "meter", "bus"]),
     ("scheduler", &["model", "base", "meter", "bus", "job"]),
     ("command", &["model", "base", "meter", "job"]),
+    ("tracker", &["model", "base", "bus", "job"]),
 ];
 
 /// Lines without tests.

@@ -75,7 +75,7 @@ impl Job {
         Job { core }
     }
 
-    pub(super) fn core(&self) -> &Arc<JobCore> {
+    pub(crate) fn core(&self) -> &Arc<JobCore> {
         &self.core
     }
 

@@ -14,6 +14,7 @@ mod state;
 mod sums;
 mod table;
 mod trim;
+mod watch;
 
 pub(crate) use attempts::Report;
 pub(crate) use attempts::{Finish, Started};

@@ -117,7 +117,7 @@ impl Ledger {
         self.entry(id).map(|entry| self.task_of(id, entry))
     }
 
-    fn task_of(&self, id: TaskId, entry: &TaskEntry) -> TaskSnapshot {
+    pub(super) fn task_of(&self, id: TaskId, entry: &TaskEntry) -> TaskSnapshot {
         let report = self.told_of(id).report();
         TaskSnapshot {
             task: id,

@@ -16,6 +16,7 @@ use crate::job::alarm::Due;
 use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
+use crate::job::watch::Watchers;
 use crate::meter::{Meter, Reading, Signal};
 use crate::model::{Cause, Counts, JobId, JobState, Properties, TaskId, TaskState};
 
@@ -81,6 +82,7 @@ pub(crate) struct Ledger {
     pub(super) queue: Lazily<Queue>,
     pub(super) board: Lazily<Board>,
     pub(super) seldom: Lazily<Seldom>,
+    pub(super) watchers: Lazily<Watchers>,
 }
 
 impl Ledger {
@@ -111,6 +113,7 @@ impl Ledger {
             queue: Lazily::default(),
             board: Lazily::default(),
             seldom: Lazily::default(),
+            watchers: Lazily::default(),
         }
     }
 
@@ -154,6 +157,7 @@ impl Ledger {
     ) {
         let from = std::mem::replace(&mut self.state, to);
         self.append(at, Change::Job { from, to }, cause, effects);
+        self.tell_watchers(at, to, effects);
     }
 
     /// Puts a task into a state, with its event. What else the state means is the caller's.
