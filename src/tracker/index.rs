@@ -95,6 +95,9 @@ pub(super) struct Index {
     tombs: Tombs,
     /// Rings when the first of the ended may go; there as long as one is to.
     pub(super) timer: Option<Timer>,
+    /// How many jobs were walked over.
+    #[cfg(test)]
+    pub(super) walked: std::cell::Cell<usize>,
 }
 
 impl Index {
@@ -110,6 +113,8 @@ impl Index {
             bytes: 0,
             tombs: Tombs::new(),
             timer: None,
+            #[cfg(test)]
+            walked: Default::default(),
         }
     }
 

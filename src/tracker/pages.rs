@@ -35,7 +35,10 @@ type Walk<'a> = Box<dyn Iterator<Item = (Rank, &'a Tracked)> + 'a>;
 impl Index {
     /// The first `most` jobs that are in the states of the query and fit it by what never changes, in its order.
     pub(super) fn candidates(&self, query: &Query, most: usize) -> Vec<Candidate> {
-        let walk = self.walk(query).filter(|(_, tracked)| fits(query, tracked));
+        let walk = self.walk(query);
+        #[cfg(test)]
+        let walk = walk.inspect(|_| self.walked.set(self.walked.get() + 1));
+        let walk = walk.filter(|(_, tracked)| fits(query, tracked));
         walk.filter_map(|(_, tracked)| Candidate::of(tracked)).take(most).collect()
     }
 

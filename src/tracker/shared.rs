@@ -109,3 +109,73 @@ impl Drop for Shared {
         self.audience.get_mut().close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::job::Job;
+    use crate::model::JobState;
+    use crate::tracker::{Order, Query};
+
+    const LIMITS: Limits =
+        Limits { retention: Duration::from_secs(60), max_jobs: 1_000, max_bytes: usize::MAX };
+
+    fn walked(shared: &Shared, query: &Query, most: usize) -> (usize, usize) {
+        shared.look(|index, _| {
+            index.walked.set(0);
+            let found = index.candidates(query, most).len();
+            (found, index.walked.get())
+        })
+    }
+
+    #[test]
+    fn a_query_by_state_walks_over_its_matches_only() {
+        let shared = Shared::new(crate::base::ManualClock::new().clock(), LIMITS);
+        let jobs: Vec<Job> = (0..500).map(|_| Job::new("job")).collect();
+        let mut reporters = Vec::new();
+        for (n, job) in jobs.iter().enumerate() {
+            shared.track(job.core());
+            if n % 50 == 0 {
+                let task = job.reporter("task").expect("it takes tasks");
+                task.running().expect("a new task can run");
+                reporters.push(task);
+            }
+        }
+        let query = Query::new().state(JobState::Running);
+        assert_eq!(walked(&shared, &query, usize::MAX), (10, 10));
+        assert_eq!(walked(&shared, &query, 3), (3, 3));
+        drop((reporters, jobs));
+        let ended = Query::new().ended().order(Order::LastEndedFirst);
+        assert_eq!(walked(&shared, &ended, 7), (7, 7));
+        assert_eq!(walked(&shared, &query, usize::MAX), (0, 0));
+    }
+
+    #[test]
+    fn there_is_one_timer_while_something_is_to_expire_and_else_none() {
+        let manual = crate::base::ManualClock::new();
+        let shared = Shared::new(manual.clock(), LIMITS);
+        let jobs: Vec<Job> = (0..10).map(|_| Job::new("job")).collect();
+        jobs.iter().for_each(|job| shared.track(job.core()));
+        assert_eq!(manual.clock().armed(), 0);
+        for job in jobs {
+            drop(job);
+            manual.advance(Duration::from_secs(1));
+            assert_eq!(manual.clock().armed(), 1);
+        }
+        manual.advance(Duration::from_secs(50));
+        assert_eq!(manual.clock().armed(), 1);
+        assert_eq!(walked(&shared, &Query::new(), usize::MAX).0, 9);
+        manual.advance(Duration::from_secs(9));
+        assert_eq!(manual.clock().armed(), 0);
+        assert_eq!(walked(&shared, &Query::new(), usize::MAX).0, 0);
+        // And none is left behind.
+        let last = Job::new("job");
+        shared.track(last.core());
+        drop(last);
+        assert_eq!(manual.clock().armed(), 1);
+        drop(shared);
+        assert_eq!(manual.clock().armed(), 0);
+    }
+}
