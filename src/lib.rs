@@ -107,3 +107,8 @@ mod commands_guide {}
 #[cfg(all(doctest, unix, feature = "local", feature = "command"))]
 #[doc = include_str!("../docs/execution.md")]
 mod execution_guide {}
+
+/// The examples of the guide to the tracker, as tests.
+#[cfg(all(doctest, feature = "local", feature = "tracker"))]
+#[doc = include_str!("../docs/tracker.md")]
+mod tracker_guide {}
