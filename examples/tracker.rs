@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let adas = Query::new().label("user", "ada").order(Order::OldestFirst);
     for record in tracker.query(&adas.select([Field::Name, Field::Counts])) {
-        println!("of ada: {}", serde_json::to_value(&record)?["name"]);
+        let completed = record.counts.unwrap_or_default().completed();
+        println!("of ada: {}, {completed} frames", record.name.unwrap_or_default());
     }
     for record in tracker.query(&Query::new().name("seq*")) {
         for failed in &record.failures {

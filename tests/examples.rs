@@ -106,8 +106,8 @@ fn tracker_knows_what_became_of_jobs_that_nobody_has() {
         "tracker",
         &[
             "sequel is failed",
-            "of ada: \"pilot\"",
-            "of ada: \"trailer\"",
+            "of ada: pilot, 3 frames",
+            "of ada: trailer, 3 frames",
             "what went wrong: task 1 (frame 2) failed: the scene has no camera",
             "in all: {\"completed\":2,\"failed\":1}",
         ],

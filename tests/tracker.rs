@@ -441,6 +441,42 @@ fn who_has_seen_a_state_finds_the_job_by_it() {
     });
 }
 
+/// Each answer is of one moment: no job is missing from it, none in it twice, and none in a state that wasn't asked for.
+#[test]
+fn nothing_is_missing_or_doubled_while_jobs_change() {
+    common::within(|| {
+        const JOBS: usize = 200;
+        let tracker = Tracker::new();
+        let jobs: Vec<Job> = (0..JOBS).map(|n| Job::new(n.to_string())).collect();
+        jobs.iter().for_each(|job| tracker.track(job));
+        let driver = std::thread::spawn(move || {
+            for job in jobs {
+                running(&job, "task").complete(()).unwrap();
+            }
+        });
+        let all =
+            [Order::NewestFirst, Order::OldestFirst, Order::LastEndedFirst, Order::FirstEndedFirst];
+        let mut over = false;
+        while !over {
+            over = driver.is_finished();
+            for order in all {
+                let query = Query::new().order(order).select([Field::State]).limit(JOBS);
+                let mut found = ids(&tracker.query(&query));
+                found.sort_unstable();
+                found.dedup();
+                assert_eq!(found.len(), JOBS, "{order:?}");
+            }
+            assert_eq!(tracker.summary(&Query::new()).total(), JOBS);
+            for state in JobState::ALL {
+                let found = tracker.query(&Query::new().state(state));
+                assert!(found.iter().all(|record| record.state == Some(state)));
+            }
+        }
+        driver.join().unwrap();
+        assert_eq!(tracker.summary(&Query::new()).of(JobState::Completed), JOBS);
+    });
+}
+
 #[test]
 fn a_tracker_may_be_asked_in_a_callback_and_dropped_at_any_time() {
     let (tracker, clock) = tracker();

@@ -18,8 +18,8 @@ pub(crate) struct Made {
     pub(crate) core: Weak<JobCore>,
 }
 
-/// What is told of each change of a job's state *in* the job's critical section: whoever sees a state sees that its watchers
-/// were told of it. So none of the methods may take a lock under which jobs are looked at, nor run code of users (J2).
+/// What is told of each change of a job's state *in* the job's critical section, before its event is there: whoever sees a state
+/// sees that its watchers were told of it. So none of the methods may take a lock under which jobs are looked at, nor run code of users (J2).
 pub(crate) trait Watcher: Send + Sync {
     /// The job is watched from now on; it comes before all else that is told of it. If it has ended already, nothing is.
     fn begins(&self, made: Made, state: JobState, ended_at: Option<Timestamp>);

@@ -192,7 +192,7 @@ impl TrackerBuilder {
     }
 
     /// How many bytes of memory the records of jobs that have ended take at most, as it is estimated: 256 MiB unless set. A
-    /// record takes some 300 bytes, and 150 for each task.
+    /// record takes some 400 bytes, and for each task some 130 and its texts.
     pub fn max_bytes(mut self, n: usize) -> Self {
         self.limits.max_bytes = n;
         self

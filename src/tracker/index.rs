@@ -150,6 +150,7 @@ impl Index {
 
     fn end(&mut self, end: End, garbage: &mut Garbage) {
         let End { job, state, at, noted, core } = end;
+        // A job is marked as new before, and as ended once, by a section of its own, in which it is there.
         let (Some(Tracked::Live(made)), Some(core)) = (self.take(job), core) else { return };
         self.ends += 1;
         self.places.insert(job, Place { state, end: self.ends });

@@ -46,6 +46,8 @@ pub(super) struct Marks {
 #[derive(Default)]
 struct List {
     marks: Vec<Mark>,
+    /// Somebody is to settle, or does, and looks for marks again before it is done.
+    settling: bool,
     /// There is no tracker any more.
     closed: bool,
 }
@@ -71,16 +73,22 @@ impl Marks {
         std::mem::take(&mut list.marks)
     }
 
-    /// True if there were none: whoever pushed those that are there has seen to it that they are applied.
-    fn push(&self, marks: impl IntoIterator<Item = Mark>) -> bool {
+    /// True if the caller is to see to it that the marks are applied.
+    fn push(&self, mark: Mark) -> bool {
         let mut list = self.list.lock();
         if list.closed {
             // What they hold is held by the caller as well: nothing of a user is dropped here.
             return false;
         }
-        let first = list.marks.is_empty();
-        list.marks.extend(marks);
-        first
+        list.marks.push(mark);
+        !std::mem::replace(&mut list.settling, true)
+    }
+
+    /// False if there are marks, which the caller applies. Else the next one has somebody settle.
+    pub(super) fn rest(&self) -> bool {
+        let mut list = self.list.lock();
+        list.settling = !list.marks.is_empty();
+        !list.settling
     }
 
     fn end_of(&self, job: &Weak<JobCore>, id: JobId, state: JobState, at: Timestamp) -> Mark {
@@ -92,7 +100,12 @@ impl Marks {
 impl Watcher for Marks {
     fn begins(&self, made: Made, state: JobState, ended_at: Option<Timestamp>) {
         let end = ended_at.map(|at| self.end_of(&made.core, made.id, state, at));
-        self.push(std::iter::once(Mark::New(made, state)).chain(end));
+        // Whoever tracks a job applies the marks itself.
+        let mut list = self.list.lock();
+        if !list.closed {
+            list.marks.push(Mark::New(made, state));
+            list.marks.extend(end);
+        }
     }
 
     fn changed(
@@ -106,12 +119,12 @@ impl Watcher for Marks {
             true => self.end_of(job, id, to, at),
             false => Mark::Changed(id, to),
         };
-        let first = self.push([mark]);
+        let first = self.push(mark);
         self.itself.upgrade().filter(|_| first).map(Waker::from)
     }
 
     fn gone(&self, id: JobId) {
-        if self.push([Mark::Gone(id)]) {
+        if self.push(Mark::Gone(id)) {
             self.settle_soon();
         }
     }

@@ -34,7 +34,7 @@ use crate::model::{JobId, JobState, Properties, Property, TaskState, Timestamp};
 #[must_use = "a query is to be asked"]
 pub struct Query {
     states: u8,
-    name: Option<WildMatch>,
+    name: Option<Pattern>,
     labels: Vec<Label>,
     created: Option<Range<Timestamp>>,
     started: Option<Range<Timestamp>>,
@@ -43,6 +43,20 @@ pub struct Query {
     pub(super) limit: usize,
     pub(super) order: Order,
     pub(super) selection: Selection,
+}
+
+/// What names are to be like.
+#[derive(Debug, Clone)]
+struct Pattern {
+    /// What is before the first wildcard: most names are ruled out by that, at less cost.
+    prefix: Box<str>,
+    whole: WildMatch,
+}
+
+impl Pattern {
+    fn is_of(&self, name: &str) -> bool {
+        name.starts_with(&*self.prefix) && self.whole.matches(name)
+    }
 }
 
 /// A property that a job is to have, of whatever value if there is none.
@@ -126,7 +140,8 @@ impl Query {
 
     /// Only jobs whose whole name is matched by a pattern, in which `*` is any text, also none, and `?` any one character.
     pub fn name(mut self, pattern: &str) -> Self {
-        self.name = Some(WildMatch::new(pattern));
+        let prefix = pattern.split(['*', '?']).next().unwrap_or_default();
+        self.name = Some(Pattern { prefix: prefix.into(), whole: WildMatch::new(pattern) });
         self
     }
 
@@ -243,7 +258,7 @@ impl Query {
             let found = properties.get(name);
             found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
         };
-        self.name.as_ref().is_none_or(|pattern| pattern.matches(name))
+        self.name.as_ref().is_none_or(|pattern| pattern.is_of(name))
             && self.labels.iter().all(has)
             && within(&self.created, Some(created_at))
     }

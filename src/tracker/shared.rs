@@ -68,7 +68,15 @@ impl Shared {
 
     /// Applies what was marked, and makes the records of those that have ended.
     pub(super) fn settle(&self) {
-        while let Some(core) = self.look(|index, _| index.next_ending()) {
+        loop {
+            let Some(core) = self.look(|index, _| index.next_ending()) else {
+                // In this order: what others have applied before is seen by the look, and what comes after has a settling of
+                // its own.
+                if self.marks.rest() && !self.look(|index, _| index.has_ending()) {
+                    return;
+                }
+                continue;
+            };
             let record = JobRecord::of_job(&core, Selection::ALL, |_| true);
             if let Some(record) = record {
                 let kept = Kept::new(record.without_errors());

@@ -156,8 +156,9 @@ impl Ledger {
         effects: &mut Effects,
     ) {
         let from = std::mem::replace(&mut self.state, to);
-        self.append(at, Change::Job { from, to }, cause, effects);
+        // First: readers of history take no lock, and see the event as soon as it is there.
         self.tell_watchers(at, to, effects);
+        self.append(at, Change::Job { from, to }, cause, effects);
     }
 
     /// Puts a task into a state, with its event. What else the state means is the caller's.
