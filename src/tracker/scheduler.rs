@@ -21,7 +21,7 @@ use crate::model::Resources;
 /// job.submit(&scheduler)?;
 /// job.wait_until_done().blocking()?;
 /// assert_eq!(tracker.query(&Query::new().ended())[0].job, job.id());
-/// scheduler.shutdown().blocking()?; // of `LocalScheduler`
+/// scheduler.shutdown().blocking(); // of `LocalScheduler`
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
