@@ -35,11 +35,7 @@ type Walk<'a> = Box<dyn Iterator<Item = (Rank, &'a Tracked)> + 'a>;
 impl Index {
     /// The first `most` jobs that are in the states of the query and fit it by what never changes, in its order.
     pub(super) fn candidates(&self, query: &Query, most: usize) -> Vec<Candidate> {
-        let walk = self.walk(query);
-        #[cfg(test)]
-        let walk = walk.inspect(|_| self.walked.set(self.walked.get() + 1));
-        let walk = walk.filter(|(_, tracked)| fits(query, tracked));
-        walk.filter_map(|(_, tracked)| Candidate::of(tracked)).take(most).collect()
+        self.walk(query).filter_map(|(_, tracked)| Candidate::of(tracked)).take(most).collect()
     }
 
     /// How many jobs are in each state of the query, and fit it by what never changes.
@@ -50,27 +46,32 @@ impl Index {
                 summary.add(state, self.by_state[state as usize].len());
             }
         } else if query.ids.is_some() {
-            for ((_, job), tracked) in self.walk(query) {
-                if let Some(place) = self.place(job).filter(|_| fits(query, tracked)) {
+            for ((_, job), _) in self.walk(query) {
+                if let Some(place) = self.place(job) {
                     summary.add(place.state, 1);
                 }
             }
         } else {
             for state in query.states_to_look_in() {
                 let jobs = self.by_state[state as usize].values();
-                summary.add(state, jobs.filter(|tracked| fits(query, tracked)).count());
+                summary.add(state, jobs.filter(|tracked| self.fits(query, tracked)).count());
             }
         }
         summary
     }
 
-    /// All jobs in the states of a query, in its order.
+    /// The jobs in the states of a query that fit it by what never changes, in its order.
     fn walk<'a>(&'a self, query: &'a Query) -> Walk<'a> {
         let order = query.order;
         if let Some(ids) = &query.ids {
             return self.walk_ids(ids, query);
         }
-        let walks = query.states_to_look_in().map(|state| self.walk_state(state, order).peekable());
+        // Ruled out before they are merged, which costs more.
+        let fitting = |state| -> Walk<'a> {
+            let walk = self.walk_state(state, order);
+            Box::new(walk.filter(|(_, tracked)| self.fits(query, tracked)))
+        };
+        let walks = query.states_to_look_in().map(|state| fitting(state).peekable());
         Box::new(Merged { walks: walks.collect(), descends: order.descends() })
     }
 
@@ -79,11 +80,19 @@ impl Index {
         let find = |job: &JobId| {
             let place = self.place(*job).filter(|place| states.contains(&place.state))?;
             let end = if query.order.by_end() { place.end } else { LIVE };
-            Some(((end, *job), self.find(*job)?))
+            let tracked = self.find(*job).filter(|tracked| self.fits(query, tracked))?;
+            Some(((end, *job), tracked))
         };
         let mut found: Vec<(Rank, &Tracked)> = ids.iter().filter_map(find).collect();
         found.sort_unstable_by_key(|(rank, _)| *rank);
         directed(found.into_iter(), query.order)
+    }
+
+    fn fits(&self, query: &Query, tracked: &Tracked) -> bool {
+        #[cfg(test)]
+        self.walked.set(self.walked.get() + 1);
+        let (name, properties, created_at) = tracked.fixed();
+        query.fits(name, properties, created_at)
     }
 
     /// The jobs in one state.
@@ -96,11 +105,6 @@ impl Index {
         }
         directed(by_id.iter().map(|(job, tracked)| ((LIVE, *job), tracked)), order)
     }
-}
-
-fn fits(query: &Query, tracked: &Tracked) -> bool {
-    let (name, properties, created_at) = tracked.fixed();
-    query.fits(name, properties, created_at)
 }
 
 fn directed<'a>(

@@ -156,7 +156,9 @@ mod tests {
         assert_eq!(walked(&shared, &query, 3), (3, 3));
         drop((reporters, jobs));
         let ended = Query::new().ended().order(Order::LastEndedFirst);
-        assert_eq!(walked(&shared, &ended, 7), (7, 7));
+        // Some have failed, others completed: of each state, one is looked at ahead.
+        let (found, looked_at) = walked(&shared, &ended, 7);
+        assert!(found == 7 && looked_at <= 8, "{looked_at} for {found}");
         assert_eq!(walked(&shared, &query, usize::MAX), (0, 0));
     }
 
