@@ -53,6 +53,7 @@
 //! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
 //! - `event-log`: `event_log`, what jobs tell written to files, followed and read again.
 //! - `cli`: the `milepost` command.
+//! - `tracker`: `Tracker`, which knows all jobs of a process. It needs no runtime.
 
 #![deny(unsafe_code)]
 
@@ -70,6 +71,8 @@ mod meter;
 mod model;
 #[cfg(feature = "local")]
 mod scheduler;
+#[cfg(feature = "tracker")]
+pub mod tracker;
 
 pub use base::{Clock, ManualClock};
 pub use bus::{EventStream, StreamEvent, StreamTimeout};
@@ -94,6 +97,8 @@ pub use model::{
 };
 #[cfg(feature = "local")]
 pub use scheduler::{LocalScheduler, LocalSchedulerBuilder, Shutdown, ShutdownReport};
+#[cfg(feature = "tracker")]
+pub use tracker::{TrackedScheduler, Tracker};
 
 /// The README's example, as a test.
 #[cfg(all(doctest, feature = "local"))]
@@ -114,3 +119,8 @@ mod event_log_guide {}
 #[cfg(all(doctest, unix, feature = "local", feature = "command"))]
 #[doc = include_str!("../docs/execution.md")]
 mod execution_guide {}
+
+/// The examples of the guide to the tracker, as tests.
+#[cfg(all(doctest, feature = "local", feature = "tracker"))]
+#[doc = include_str!("../docs/tracker.md")]
+mod tracker_guide {}

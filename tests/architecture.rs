@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event_log", &["model", "base", "bus", "job"]),
     ("command", &["model", "base", "meter", "job"]),
     ("cli", &["model", "base", "meter", "bus", "job", "scheduler", "command", "event_log"]),
+    ("tracker", &["model", "base", "bus", "job"]),
 ];
 
 /// Lines without tests.

@@ -100,6 +100,21 @@ fn children_end_with_their_sums() {
 }
 
 #[test]
+#[cfg(all(feature = "local", feature = "tracker"))]
+fn tracker_knows_what_became_of_jobs_that_nobody_has() {
+    assert_lines(
+        "tracker",
+        &[
+            "sequel is failed",
+            "of ada: pilot, 3 frames",
+            "of ada: trailer, 3 frames",
+            "what went wrong: task 1 (frame 2) failed: the scene has no camera",
+            "in all: {\"completed\":2,\"failed\":1}",
+        ],
+    );
+}
+
+#[test]
 #[cfg(feature = "local")]
 fn environment_sets_up_what_it_tears_down() {
     assert_lines(

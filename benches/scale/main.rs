@@ -2,8 +2,10 @@
 //! are listed at the end, with what was measured.
 //!
 //! ```sh
-//! cargo bench --bench scale [-- [--json] [windows] [memory] [running] [idle] [fanout] [latency]]
+//! cargo bench --bench scale [-- [--json] [windows] [memory] [running] [idle] [fanout] [latency] [tracker]]
 //! ```
+//!
+//! `tracker` takes `--features tracker`.
 //!
 //! Without a topic, all of them run, which takes some four minutes.
 
@@ -20,6 +22,8 @@ mod latency;
 mod memory;
 mod report;
 mod running;
+#[cfg(feature = "tracker")]
+mod tracker;
 mod windows;
 
 use report::Report;
@@ -31,17 +35,19 @@ type Topic = (&'static str, fn(&mut Report));
 
 fn main() {
     // Idle comes first, for which the process should have done nothing yet.
-    let topics: [Topic; 6] = [
+    let topics: &[Topic] = &[
         ("idle", idle::run),
         ("latency", latency::run),
         ("windows", windows::run),
         ("memory", memory::run),
         ("running", running::run),
         ("fanout", fanout::run),
+        #[cfg(feature = "tracker")]
+        ("tracker", tracker::run),
     ];
     let mut report = Report::new(harness::flag("--json"));
     let all = !topics.iter().any(|(topic, _)| harness::flag(topic));
-    for (topic, run) in topics {
+    for &(topic, run) in topics {
         if all || harness::flag(topic) {
             report.begin(topic);
             run(&mut report);

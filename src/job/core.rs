@@ -234,6 +234,9 @@ impl Source for JobCore {
 
 impl Drop for JobCore {
     fn drop(&mut self) {
+        for watcher in self.ledger.get_mut().dismiss_watchers() {
+            watcher.gone(self.id);
+        }
         // Closures, outputs and errors are the user's: none may take the others along (G12).
         let (tasks, failures) = self.ledger.get_mut().dismantle();
         for task in tasks {

@@ -40,6 +40,8 @@ mod task;
 mod task_error;
 mod task_handle;
 mod wait;
+#[allow(dead_code, reason = "only the tracker watches, which is a feature")]
+pub(crate) mod watch;
 mod work;
 
 pub use builder::{History, JobBuilder};

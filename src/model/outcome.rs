@@ -232,7 +232,7 @@ impl Error for Canceled {}
 /// A task that did not complete. `{}` says which and how, `{:#}` also why in one line.
 ///
 /// It is what [`TaskHandle`](crate::TaskHandle) and [`JobSummary`](crate::JobSummary) tell of such a task.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskFailed {
     /// The task's job.
@@ -246,7 +246,7 @@ pub struct TaskFailed {
     /// How many attempts there were.
     pub attempts: u32,
     /// What went wrong; none for tasks that were canceled before they began.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Arc<Failure>>,
 }
 

@@ -13,6 +13,7 @@ mod rest;
 mod state;
 mod table;
 mod trim;
+mod watch;
 
 pub(crate) use attempts::Report;
 pub(crate) use attempts::{Finish, Started};

@@ -31,11 +31,6 @@ impl Ledger {
         Moment { last_seq: self.history.last_seq(), stamp: self.board.stamp }
     }
 
-    #[allow(dead_code, reason = "only features ask for it")]
-    pub(crate) fn created_at(&self) -> Timestamp {
-        Timestamp::from_micros(self.created_at)
-    }
-
     pub(crate) fn properties(&self) -> Properties {
         self.options.properties.clone()
     }
@@ -412,7 +407,7 @@ impl Ledger {
     }
 }
 
-fn snapshot_of(task: TaskId, entry: &TaskEntry, told: Reading) -> TaskSnapshot {
+pub(super) fn snapshot_of(task: TaskId, entry: &TaskEntry, told: Reading) -> TaskSnapshot {
     let report = told.report();
     TaskSnapshot {
         task,

@@ -15,6 +15,7 @@ use crate::job::alarm::Due;
 use crate::job::core::JobCore;
 use crate::job::effects::Effects;
 use crate::job::outputs::OutputQueue;
+use crate::job::watch::Watchers;
 use crate::meter::{Meter, Reading, Signal};
 use crate::model::{Cause, Counts, JobId, JobState, Properties, Share, TaskId, TaskState};
 
@@ -80,6 +81,7 @@ pub(crate) struct Ledger {
     pub(super) queue: Lazily<Queue>,
     pub(super) board: Lazily<Board>,
     pub(super) seldom: Lazily<Seldom>,
+    pub(super) watchers: Lazily<Watchers>,
 }
 
 impl Ledger {
@@ -110,6 +112,7 @@ impl Ledger {
             queue: Lazily::default(),
             board: Lazily::default(),
             seldom: Lazily::default(),
+            watchers: Lazily::default(),
         }
     }
 
@@ -152,6 +155,8 @@ impl Ledger {
         effects: &mut Effects,
     ) {
         let from = std::mem::replace(&mut self.state, to);
+        // First: readers of history take no lock, and see the event as soon as it is there.
+        self.tell_watchers(at, to, effects);
         self.append(at, Change::Job { from, to }, cause, effects);
     }
 
