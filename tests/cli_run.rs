@@ -11,6 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use common::within;
+use milepost::event_log::Reader;
 use milepost::{Event, TaskState};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -168,9 +169,12 @@ fn nothing_to_do_is_no_failure() {
 fn json_has_standard_output_for_itself() {
     let output = run(&["run", "--json", "-j1", "--name", "it"], "echo out\necho lost; exit 4");
     ends(&output, 1);
-    let lines = text(&output.stdout);
-    let events: Vec<Event> =
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // It is an event log.
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("events.log");
+    fs::write(&file, &output.stdout).unwrap();
+    let entries = Reader::open(&file).unwrap().map(Result::unwrap);
+    let events: Vec<Event> = entries.filter_map(|entry| entry.event().cloned()).collect();
     let seqs: Vec<u64> = events.iter().filter_map(Event::seq).collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
     let ended = events.iter().filter_map(|event| match event {
