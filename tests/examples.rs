@@ -175,3 +175,25 @@ fn library_gives_the_same_whoever_listens() {
     assert!(out.contains("in a job: 10.0 of 10\n"), "{out}");
     assert!(out.contains(" words, bar at 1000\n"), "{out}");
 }
+
+#[test]
+#[cfg(all(feature = "local", feature = "event-log"))]
+fn a_batch_goes_on_where_it_was_left() {
+    assert_lines(
+        "batch",
+        &[
+            "0 were done before, 12 are now",
+            "12 were done before, 8 are now",
+            "20 were done before, 0 are now",
+            "0 are left",
+        ],
+    );
+}
+
+#[test]
+#[cfg(all(feature = "local", feature = "event-log"))]
+fn a_log_is_followed() {
+    assert_lines("follow", &["100 %  pictures is completed"]);
+    let out = output_of("follow");
+    assert_eq!(out.lines().filter(|line| line.ends_with(".png completed")).count(), 3, "{out}");
+}
