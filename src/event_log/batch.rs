@@ -1,6 +1,6 @@
 //! Events on their way into a log: encoded one after the other, and written at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -21,8 +21,10 @@ pub(super) struct Batch {
     only: Option<Vec<EventKind>>,
     /// Those whose end was not written yet, with what was said of them.
     jobs: HashMap<JobId, (Arc<JobCore>, JobDescribed)>,
-    /// Jobs that have events in the batch, perhaps several times.
-    touched: Vec<JobId>,
+    /// Jobs that had events since it was looked at them.
+    touched: HashSet<JobId>,
+    /// The one that had the last of them.
+    last: Option<JobId>,
     /// Those whose end is in the batch.
     ended: Vec<JobId>,
     lines: Vec<u8>,
@@ -36,8 +38,8 @@ impl Batch {
         target: Arc<str>,
         only: Option<Vec<EventKind>>,
     ) -> Batch {
-        let (jobs, touched, ended, lines) = Default::default();
-        Batch { output, target, only, jobs, touched, ended, lines, written: 0 }
+        let (jobs, touched, last, ended, lines) = Default::default();
+        Batch { output, target, only, jobs, touched, last, ended, lines, written: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,8 +68,9 @@ impl Batch {
 
     pub(super) fn take(&mut self, event: Event) {
         let (job, kind) = (event.job(), event.kind());
-        if self.touched.last() != Some(&job) {
-            self.touched.push(job);
+        if self.last != Some(job) {
+            self.touched.insert(job);
+            self.last = Some(job);
         }
         if kind == EventKind::JobCompleted {
             self.ended.push(job);
@@ -91,7 +94,6 @@ impl Batch {
 
     /// Has it looked at all jobs whether what was said of them has changed.
     pub(super) fn look_at_all(&mut self) {
-        self.touched.clear();
         self.touched.extend(self.jobs.keys());
     }
 
@@ -133,9 +135,8 @@ impl Batch {
 
     /// Says again of jobs what has changed of what was said.
     fn describe_again(&mut self) {
-        self.touched.sort_unstable();
-        self.touched.dedup();
-        for job in std::mem::take(&mut self.touched) {
+        self.last = None;
+        for job in self.touched.drain() {
             let Some((job, said)) = self.jobs.get_mut(&job) else { continue };
             let described = JobDescribed::of(job);
             if described != *said {

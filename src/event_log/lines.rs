@@ -61,7 +61,7 @@ impl Lines {
                 self.searched = 0;
                 let skipped = std::mem::take(&mut self.skipped);
                 self.offset += skipped + line.len() as u64 + 1;
-                self.lines += 1;
+                self.lines = self.lines.saturating_add(1);
                 return Ok(if skipped > 0 { Found::TooLong } else { Found::Line(line) });
             }
             self.searched = text.len();

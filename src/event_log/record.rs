@@ -99,6 +99,8 @@ struct Tag<'a> {
 
 /// Reads a line. `None` is an event of a kind that this version doesn't know.
 pub(super) fn parse(line: &[u8]) -> Result<Option<Entry>, serde_json::Error> {
+    // Some editors put a mark at the beginning of a file.
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     // An enum tagged by serde would be parsed twice, and its texts copied.
     let quick = line.strip_prefix(PREFIX).and_then(|rest| {
         let end = memchr::memchr2(b'"', b'\\', rest)?;
