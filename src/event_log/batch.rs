@@ -107,7 +107,10 @@ impl Batch {
     }
 
     fn try_write(&mut self, flushed: bool) -> io::Result<()> {
-        if self.written == 0 && self.output.is_full(self.lines.len()) {
+        if self.lines.len() > self.written
+            && self.written == 0
+            && self.output.is_full(self.lines.len())
+        {
             self.output.turn_over()?;
             let mut lines = Vec::new();
             for (_, described) in self.jobs.values() {

@@ -52,6 +52,11 @@ impl Lines {
         &self.buffer[line]
     }
 
+    /// Whether all that was read of the file was given out.
+    pub(super) fn is_drained(&self) -> bool {
+        self.unread.is_empty() && self.skipped == 0
+    }
+
     pub(super) fn next(&mut self) -> io::Result<Found> {
         loop {
             let text = &self.buffer[self.unread.clone()];

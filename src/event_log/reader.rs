@@ -313,6 +313,10 @@ impl Iterator for Reader {
             return None;
         }
         let read = self.read();
+        // There may be nothing more, and it may be one of thousands.
+        if self.open.as_ref().is_some_and(|part| part.lines.is_drained()) {
+            self.open = None;
+        }
         // A file that can't be read is no endless list of errors.
         self.failed = matches!(read, Err(ReadError::Io { .. }));
         read.transpose()
