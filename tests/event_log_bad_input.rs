@@ -353,6 +353,7 @@ fn a_full_disk_is_gone_on_with() {
             "{:?}",
             replayed.problems()
         );
+        drop(fill);
         fs::remove_file(&ballast).unwrap();
         log.flush().blocking().unwrap();
         let seen = read(&path);

@@ -95,8 +95,8 @@ fn kill_after(mut child: Child, lines: usize, spins: u32) -> BTreeMap<JobId, u64
             }
         }
         if told >= lines && !killed {
-            for _ in 0..spins {
-                std::thread::yield_now();
+            for _ in 0..spins * 1000 {
+                std::hint::spin_loop();
             }
             child.kill().unwrap();
             killed = true;
@@ -215,15 +215,21 @@ fn a_writer_that_was_killed_as_it_turned_over_is_gone_on_with() {
     }
 }
 
+/// A new file, since some file systems wait for the disk when one is written anew.
+fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+    let _ = fs::remove_file(path);
+    append(path, bytes);
+}
+
 #[test]
 fn a_log_that_is_cut_anywhere_is_read_up_to_there_and_gone_on_with() {
     let (_folder, path) = folder();
     let lines = sample(6);
     let bytes = lines.concat();
     let last: usize = lines[lines.len() - 3..].iter().map(Vec::len).sum();
-    let cuts = (bytes.len() - last..bytes.len()).chain((0..200).map(|n| (n * 7919) % bytes.len()));
+    let cuts = (bytes.len() - last..bytes.len()).chain((0..100).map(|n| (n * 7919) % bytes.len()));
     for cut in cuts {
-        fs::write(&path, &bytes[..cut]).unwrap();
+        put(&path, &bytes[..cut]);
         let whole = bytes[..cut].iter().filter(|byte| **byte == b'\n').count();
         let torn = cut > 0 && bytes[cut - 1] != b'\n';
         let seen = read(&path);
@@ -240,7 +246,7 @@ fn a_log_that_is_cut_anywhere_is_read_up_to_there_and_gone_on_with() {
         log.close().blocking().unwrap();
         let after = read(&path);
         // A line of which only the end is missing, or the whole first line, is no loss.
-        let is_whole = torn && whole > 0 && cut + 1 < bytes.len() && bytes[cut] == b'\n';
+        let is_whole = bytes[cut] == b'\n';
         let is_damaged = torn && whole > 0 && !is_whole;
         let expected: &[String] =
             if is_damaged { &[format!("Damaged {}", whole + 1)] } else { &[] };
@@ -259,11 +265,11 @@ fn a_byte_that_has_changed_costs_its_line_at_most() {
     let lines = sample(6);
     let bytes = lines.concat();
     let events = lines.len() - 2;
-    for n in 0..3000usize {
+    for n in 0..1000usize {
         let at = (n * 104_729) % bytes.len();
         let mut spoiled = bytes.clone();
         spoiled[at] ^= 1 << (n % 8);
-        fs::write(&path, &spoiled).unwrap();
+        put(&path, &spoiled);
         let seen = read(&path);
         // Its line, or two lines that became one.
         assert!(seen.problems.len() <= 2, "byte {at}: {:?}", seen.problems);
@@ -290,7 +296,7 @@ fn what_a_loss_of_power_leaves_is_passed_over() {
     for (kept, zeros) in
         [(bytes.len(), 4096), (bytes.len() - 100, 4096), (1000, 1 << 20), (bytes.len(), 40 << 20)]
     {
-        fs::write(&path, [&bytes[..kept], &vec![0; zeros]].concat()).unwrap();
+        put(&path, [&bytes[..kept], &vec![0; zeros]].concat());
         let whole = bytes[..kept].iter().filter(|byte| **byte == b'\n').count();
         let seen = read(&path);
         assert_eq!(seen.problems, [format!("Torn {}", whole + 1)]);
@@ -307,9 +313,8 @@ fn what_a_loss_of_power_leaves_is_passed_over() {
     // In the midst, where a block was not written and those behind it were.
     let mut holed = bytes.clone();
     holed[600..1100].fill(0);
-    fs::write(&path, &holed).unwrap();
+    put(&path, &holed);
     let seen = read(&path);
     assert_eq!(seen.problems.len(), 1, "{:?}", seen.problems);
     assert!(seen.events.len() + 6 > lines.len() - 2);
-    append(&path, b"");
 }

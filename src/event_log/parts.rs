@@ -29,7 +29,7 @@ impl Head {
     pub(super) fn read(file: &File) -> io::Result<Head> {
         let mut again = file;
         io::Seek::rewind(&mut again)?;
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(HEAD as usize);
         again.take(HEAD).read_to_end(&mut line)?;
         let Some(end) = memchr::memchr(b'\n', &line) else {
             let full = line.len() as u64 == HEAD;
