@@ -429,7 +429,9 @@ fn live(case: Case) {
     for (n, (job, op)) in case.ops.into_iter().enumerate() {
         match op {
             Op::Add => {
-                worlds.iter().for_each(|world| log.writer.add(&world.job));
+                // One that has ended and was written would be told again.
+                let lives = worlds.iter().filter(|world| !added || !world.job.is_ended());
+                lives.for_each(|world| log.writer.add(&world.job));
                 added = true;
             }
             Op::Flush if added => log.check(&mut worlds, &format!("after {n} operations")),
@@ -437,7 +439,9 @@ fn live(case: Case) {
             op => worlds[job % case.jobs].apply(op),
         }
     }
-    worlds.iter().for_each(|world| log.writer.add(&world.job));
+    if !added {
+        worlds.iter().for_each(|world| log.writer.add(&world.job));
+    }
     log.check(&mut worlds, "at the end");
     for world in &mut worlds {
         world.runs.clear();
