@@ -1,6 +1,6 @@
 //! Events on their way into a log: encoded one after the other, and written at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -21,10 +21,12 @@ pub(super) struct Batch {
     only: Option<Vec<EventKind>>,
     /// Those whose end was not written yet, with what was said of them.
     jobs: HashMap<JobId, (Arc<JobCore>, JobDescribed)>,
-    /// Jobs that have events in the batch, perhaps several times.
-    touched: Vec<JobId>,
+    /// Jobs that had events since it was looked at them.
+    touched: HashSet<JobId>,
+    /// The one that had the last of them.
+    last: Option<JobId>,
     /// Those whose end is in the batch.
-    ended: Vec<JobId>,
+    ended: HashSet<JobId>,
     lines: Vec<u8>,
     /// How many bytes of the lines were written before it failed.
     written: usize,
@@ -36,8 +38,8 @@ impl Batch {
         target: Arc<str>,
         only: Option<Vec<EventKind>>,
     ) -> Batch {
-        let (jobs, touched, ended, lines) = Default::default();
-        Batch { output, target, only, jobs, touched, ended, lines, written: 0 }
+        let (jobs, touched, last, ended, lines) = Default::default();
+        Batch { output, target, only, jobs, touched, last, ended, lines, written: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,11 +68,12 @@ impl Batch {
 
     pub(super) fn take(&mut self, event: Event) {
         let (job, kind) = (event.job(), event.kind());
-        if self.touched.last() != Some(&job) {
-            self.touched.push(job);
+        if self.last != Some(job) {
+            self.touched.insert(job);
+            self.last = Some(job);
         }
         if kind == EventKind::JobCompleted {
-            self.ended.push(job);
+            self.ended.insert(job);
         }
         if self.only.as_ref().is_some_and(|only| !only.contains(&kind)) {
             return;
@@ -91,7 +94,6 @@ impl Batch {
 
     /// Has it looked at all jobs whether what was said of them has changed.
     pub(super) fn look_at_all(&mut self) {
-        self.touched.clear();
         self.touched.extend(self.jobs.keys());
     }
 
@@ -105,7 +107,10 @@ impl Batch {
     }
 
     fn try_write(&mut self, flushed: bool) -> io::Result<()> {
-        if self.written == 0 && self.output.is_full(self.lines.len()) {
+        if self.lines.len() > self.written
+            && self.written == 0
+            && self.output.is_full(self.lines.len())
+        {
             self.output.turn_over()?;
             let mut lines = Vec::new();
             for (_, described) in self.jobs.values() {
@@ -125,7 +130,7 @@ impl Batch {
         self.output.sync(flushed)?;
         self.written = 0;
         self.lines.clear();
-        for job in self.ended.drain(..) {
+        for job in self.ended.drain() {
             self.jobs.remove(&job);
         }
         Ok(())
@@ -133,9 +138,8 @@ impl Batch {
 
     /// Says again of jobs what has changed of what was said.
     fn describe_again(&mut self) {
-        self.touched.sort_unstable();
-        self.touched.dedup();
-        for job in std::mem::take(&mut self.touched) {
+        self.last = None;
+        for job in self.touched.drain() {
             // An end says all by itself, and nothing of a job is behind it.
             let Some((job, said)) = self.jobs.get_mut(&job).filter(|_| !self.ended.contains(&job))
             else {

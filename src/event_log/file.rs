@@ -93,8 +93,8 @@ pub(super) struct LogFile {
     /// Length after the first line: a part has more than that before it is full. None while that is still to be written.
     empty: Option<u64>,
     options: FileOptions,
-    /// Full parts that are there, oldest first.
-    full: VecDeque<u32>,
+    /// Full parts that are where they were put, oldest first.
+    full: VecDeque<PathBuf>,
 }
 
 /// The first line of a new log.
@@ -115,25 +115,29 @@ impl LogFile {
         path: &Path,
         mut opened: LogOpened,
         options: FileOptions,
-        clock: &Clock,
     ) -> Result<LogFile, OpenError> {
         let failed = |source| OpenError::of(path, source);
-        let file = open_append(path).map_err(failed)?;
-        if !lock(&file, clock).map_err(failed)? {
-            return Err(OpenError::InUse { file: path.into() });
-        }
-        let length = file.metadata().map_err(failed)?.len();
-        match Head::read(&file).map_err(failed)? {
-            Head::Part(there) if there.version > VERSION => {
-                return Err(OpenError::Newer { file: path.into(), version: there.version });
+        let (file, metadata, there) = loop {
+            let file = open_append(path).map_err(failed)?;
+            let there = claim(path, &file)?;
+            let metadata = file.metadata().map_err(failed)?;
+            // A writer may have turned it over just before it went.
+            if parts::is_at(&metadata, path) {
+                break (file, metadata, there);
             }
+        };
+        let length = metadata.len();
+        match there {
             Head::Part(there) => (opened.log, opened.part) = (there.log, there.part),
-            Head::Headless => {}
-            // A first line that was cut short is one of ours.
-            Head::Empty if is_begun(&file).map_err(failed)? => {}
-            Head::Empty | Head::Other => return Err(OpenError::OtherFile { file: path.into() }),
+            Head::Empty if let Some((last, _)) = parts::newest(path) => {
+                // A writer was killed as it turned it over.
+                (opened.log, opened.part) = (last.log, last.part.saturating_add(1));
+            }
+            _ => {}
         }
-        let full = parts::full_parts(path, &opened.log).into();
+        let is_usual =
+            |(part, full): (u32, PathBuf)| (parts::path_of(path, part) == full).then_some(full);
+        let full = parts::full_parts(path, &opened.log).into_iter().filter_map(is_usual).collect();
         let path = path.to_owned();
         let mut log = LogFile { path, file, length, opened, empty: None, options, full };
         log.begin().map_err(|source| OpenError::of(&log.path, source))?;
@@ -142,11 +146,17 @@ impl LogFile {
 
     /// Brings the file into a state in which whole lines can be appended.
     fn begin(&mut self) -> io::Result<()> {
+        let head = Head::read(&self.file)?;
+        if matches!(head, Head::Empty) && self.length > 0 {
+            // A first line that was cut short would not be the first any more.
+            self.file.set_len(0)?;
+            self.length = 0;
+        }
         if self.length > 0 && !ends_with_line(&self.file)? {
             // What was cut short stays a line of its own, that readers pass over.
             self.append(b"\n")?;
         }
-        if matches!(Head::read(&self.file)?, Head::Empty | Head::Other) {
+        if matches!(head, Head::Empty) {
             let mut line = Vec::new();
             record::write(&mut line, &self.opened);
             self.append(&line)?;
@@ -157,6 +167,12 @@ impl LogFile {
             sync_folder(&self.path)?;
         }
         Ok(())
+    }
+
+    /// Whether the file is where it was, and has all that was written: others move and truncate it.
+    fn is_as_left(&self) -> io::Result<bool> {
+        let metadata = self.file.metadata()?;
+        Ok(metadata.len() >= self.length && parts::is_at(&metadata, &self.path))
     }
 
     fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
@@ -186,28 +202,34 @@ impl Output for LogFile {
     fn is_full(&self, batch: usize) -> bool {
         let limit = self.options.rotate_at.unwrap_or(u64::MAX);
         let is_over = self.length.saturating_add(batch as u64) > limit;
-        self.empty.is_none_or(|empty| self.length > empty && is_over)
+        let is_full = self.empty.is_none_or(|empty| self.length > empty && is_over);
+        is_full || !self.is_as_left().unwrap_or(true)
     }
 
     fn turn_over(&mut self) -> io::Result<()> {
         // What fails is done again by the next call, which begins with what has failed.
         if self.empty.is_some() {
-            let part = self.opened.part;
-            if self.full.back() != Some(&part) {
+            if self.is_as_left()? {
                 self.sync(true)?;
-                std::fs::rename(&self.path, parts::path_of(&self.path, part))?;
-                self.full.push_back(part);
+                let full = parts::free_path(&self.path, self.opened.part);
+                std::fs::rename(&self.path, &full)?;
+                self.full.push_back(full);
             }
-            self.file = open_append(&self.path)?;
-            // It is new, so that nobody else has a lock on it but who opened it in this moment.
-            _ = self.file.try_lock();
+            // One that was truncated, as after it was copied, goes on where it is.
+            if !parts::is_at(&self.file.metadata()?, &self.path) {
+                let file = open_append(&self.path)?;
+                claim(&self.path, &file).map_err(io::Error::other)?;
+                self.file = file;
+            }
             (self.length, self.empty) = (self.file.metadata()?.len(), None);
-            self.opened.part = part + 1;
+            match Head::read(&self.file)? {
+                Head::Part(there) => (self.opened.log, self.opened.part) = (there.log, there.part),
+                _ => self.opened.part = self.opened.part.saturating_add(1),
+            }
         }
         self.begin()?;
         while self.options.keep.is_some_and(|keep| self.full.len() > keep) {
             let Some(oldest) = self.full.pop_front() else { break };
-            let oldest = parts::path_of(&self.path, oldest);
             if let Err(error) = std::fs::remove_file(&oldest) {
                 let file = oldest.display();
                 tracing::warn!(%file, %error, "an old part of an event log can't be removed");
@@ -218,7 +240,8 @@ impl Output for LogFile {
 }
 
 /// Takes the lock that one writer at a time has; it goes with the file. False if another one has it.
-fn lock(file: &File, clock: &Clock) -> io::Result<bool> {
+fn lock(file: &File) -> io::Result<bool> {
+    let clock = Clock::system();
     for attempt in 0.. {
         match file.try_lock() {
             Ok(()) => return Ok(true),
@@ -239,6 +262,25 @@ fn lock(file: &File, clock: &Clock) -> io::Result<bool> {
 
 fn open_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).read(true).open(path)
+}
+
+/// Locks a file that was opened at `path`, and looks whether a log can go on in it.
+fn claim(path: &Path, file: &File) -> Result<Head, OpenError> {
+    let failed = |source| OpenError::of(path, source);
+    if !lock(file).map_err(failed)? {
+        return Err(OpenError::InUse { file: path.into() });
+    }
+    match Head::read(file).map_err(failed)? {
+        Head::Part(there) if there.version > VERSION => {
+            Err(OpenError::Newer { file: path.into(), version: there.version })
+        }
+        // A first line that was cut short is one of ours.
+        Head::Empty if !is_begun(file).map_err(failed)? => {
+            Err(OpenError::OtherFile { file: path.into() })
+        }
+        Head::Other => Err(OpenError::OtherFile { file: path.into() }),
+        head => Ok(head),
+    }
 }
 
 fn ends_with_line(mut file: &File) -> io::Result<bool> {

@@ -112,7 +112,10 @@ impl JobFold {
             Event::JobStateChanged(event) => {
                 (self.name, self.properties) = (event.name.clone(), event.properties.clone());
                 self.state = event.to;
-                if event.from == JobState::Pending && !event.to.is_terminal() {
+                // One that is canceled before it begins has not begun.
+                if event.from == JobState::Pending
+                    && matches!(event.to, JobState::Submitted | JobState::Running)
+                {
                     self.started_at = Some(event.at);
                 }
             }

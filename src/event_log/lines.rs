@@ -52,6 +52,11 @@ impl Lines {
         &self.buffer[line]
     }
 
+    /// Whether all that was read of the file was given out.
+    pub(super) fn is_drained(&self) -> bool {
+        self.unread.is_empty() && self.skipped == 0
+    }
+
     pub(super) fn next(&mut self) -> io::Result<Found> {
         loop {
             let text = &self.buffer[self.unread.clone()];
@@ -61,7 +66,7 @@ impl Lines {
                 self.searched = 0;
                 let skipped = std::mem::take(&mut self.skipped);
                 self.offset += skipped + line.len() as u64 + 1;
-                self.lines += 1;
+                self.lines = self.lines.saturating_add(1);
                 return Ok(if skipped > 0 { Found::TooLong } else { Found::Line(line) });
             }
             self.searched = text.len();

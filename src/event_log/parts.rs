@@ -29,7 +29,7 @@ impl Head {
     pub(super) fn read(file: &File) -> io::Result<Head> {
         let mut again = file;
         io::Seek::rewind(&mut again)?;
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(HEAD as usize);
         again.take(HEAD).read_to_end(&mut line)?;
         let Some(end) = memchr::memchr(b'\n', &line) else {
             let full = line.len() as u64 == HEAD;
@@ -90,29 +90,72 @@ pub(super) fn find(log: &Path, place: &(Option<Arc<str>>, u32)) -> Option<(PathB
         let (file, head) = look(&path).ok()??;
         (head.place() == *place).then_some((path, file))
     };
-    is_it(path_of(log, place.1)).or_else(|| siblings(log).map(|(path, _)| path).find_map(is_it))
+    is_it(path_of(log, place.1)).or_else(|| siblings(log).find_map(is_it))
 }
 
-/// The numbers of the full parts of that log that are beside its file, in order.
-pub(super) fn full_parts(log: &Path, id: &str) -> Vec<u32> {
-    let part_of = |(path, rest): (PathBuf, String)| {
-        let part = rest.parse::<u32>().ok()?;
-        let (id_there, part_there) = look(&path).ok()??.1.place();
-        (id_there.as_deref() == Some(id) && part_there == part).then_some(part)
+/// The full parts of that log that are beside its file, whoever has moved them there, in order.
+pub(super) fn full_parts(log: &Path, id: &str) -> Vec<(u32, PathBuf)> {
+    let part_of = |path: PathBuf| {
+        let (id_there, part) = look(&path).ok()??.1.place();
+        (id_there.as_deref() == Some(id)).then_some((part, path))
     };
-    let mut parts: Vec<u32> = siblings(log).filter_map(part_of).collect();
+    let mut parts: Vec<(u32, PathBuf)> = siblings(log).filter_map(part_of).collect();
     parts.sort_unstable();
     parts
 }
 
-/// The files beside a log's that have its name and more, with what is after the dot or dash.
-fn siblings(log: &Path) -> impl Iterator<Item = (PathBuf, String)> {
+/// The last part of the log if its own file isn't there, or is only being made: a full part that is where this crate puts
+/// it, and the next one isn't there yet.
+pub(super) fn newest(log: &Path) -> Option<(LogOpened, PathBuf)> {
+    let part_of = |path: PathBuf| {
+        let Head::Part(opened) = look(&path).ok()??.1 else { return None };
+        (path_of(log, opened.part) == path).then_some((opened, path))
+    };
+    let all = siblings(log).filter_map(part_of);
+    all.max_by_key(|(opened, _)| (opened.at, opened.part))
+}
+
+/// Where a part can go when it is full: nothing is there that would be lost.
+pub(super) fn free_path(log: &Path, part: u32) -> PathBuf {
+    let usual = path_of(log, part);
+    let others = (1..).map(|n: u32| {
+        let mut name = usual.as_os_str().to_owned();
+        name.push(format!("-{n}"));
+        PathBuf::from(name)
+    });
+    let is_free = |path: &PathBuf| std::fs::symlink_metadata(path).is_err();
+    std::iter::once(usual.clone()).chain(others).find(is_free).unwrap_or(usual)
+}
+
+/// Whether `file` is what is at `path`. Whether it is another file can't be told everywhere.
+pub(super) fn is_at(file: &std::fs::Metadata, path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(there) => identity(file) == identity(&there),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// What stays the same of a file, and of no other, while it is there.
+pub(super) fn identity(file: &std::fs::Metadata) -> (u64, u64) {
+    #[cfg(unix)]
+    let identity = {
+        use std::os::unix::fs::MetadataExt as _;
+        (file.dev(), file.ino())
+    };
+    #[cfg(not(unix))]
+    let identity = (0, u64::from(file.is_dir()));
+    identity
+}
+
+/// The files beside a log's that have its name and more after a dot or dash.
+fn siblings(log: &Path) -> impl Iterator<Item = PathBuf> {
     let name = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
     let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten();
     entries.flatten().filter_map(move |entry| {
         let file = entry.file_name();
-        let rest = file.to_str()?.strip_prefix(&name)?.strip_prefix(['.', '-'])?.to_owned();
-        Some((entry.path(), rest))
+        file.to_str()?.strip_prefix(&name)?.strip_prefix(['.', '-'])?;
+        // A pipe would be waited for.
+        Some(entry.path()).filter(|path| path.is_file())
     })
 }

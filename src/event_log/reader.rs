@@ -10,7 +10,7 @@ use super::cursor::Cursor;
 use super::error::{OpenError, ReadError};
 use super::lines::{Found, LONGEST, Lines};
 use super::parts::{self, Head};
-use super::record::{self, Entry, VERSION};
+use super::record::{self, Entry, LogOpened, VERSION};
 
 /// Reads an event log from its first part, or from a [`Cursor`], to its end. It is an iterator: what is damaged is an
 /// error, after which it goes on with what is sound. At the end it gives `None`; later calls give what was written since.
@@ -41,14 +41,17 @@ pub struct Reader {
     cursor: Cursor,
     /// The file that the cursor is in, while there is something to read: it may be one of thousands of logs.
     open: Option<Part>,
-    /// Length and time of the last change of the log's file when all of it was read.
-    seen: Option<(u64, Option<SystemTime>)>,
+    /// Of the log's file, when all of it was read.
+    seen: Option<Stamp>,
     /// Whether a last line that isn't whole is told of: once.
     tells_torn: bool,
     told_torn: bool,
     /// The last thing told was that the file can't be read.
     failed: bool,
 }
+
+/// Which file, its length, and the time of its last change.
+type Stamp = ((u64, u64), u64, Option<SystemTime>);
 
 #[derive(Debug)]
 struct Part {
@@ -74,8 +77,22 @@ impl Reader {
     /// The file isn't there, is a directory, or can't be read.
     pub fn resume(path: impl AsRef<Path>, cursor: Cursor) -> Result<Reader, OpenError> {
         let path = path.as_ref();
-        check(path).map_err(|source| OpenError::of(path, source))?;
-        Ok(Reader { tells_torn: true, ..Reader::at(path, cursor) })
+        let found = parts::look(path).map_err(|source| OpenError::of(path, source))?;
+        let is_there = found.is_some();
+        let opened = match found {
+            Some((_, Head::Part(opened))) => Some(opened),
+            // It may be turned over just now.
+            None | Some((_, Head::Empty)) => parts::newest(path).map(|(opened, _)| opened),
+            _ => None,
+        };
+        if !is_there && opened.is_none() {
+            return Err(OpenError::of(path, io::ErrorKind::NotFound.into()));
+        }
+        let mut reader = Reader { tells_torn: true, ..Reader::at(path, cursor) };
+        if let Some(opened) = opened {
+            reader.start(&opened);
+        }
+        Ok(reader)
     }
 
     /// Reads the log at `path` from its end: what is there is passed over.
@@ -104,8 +121,13 @@ impl Reader {
 
     /// Behind the last whole line of a log that need not be there yet.
     pub(super) fn ending(path: &Path) -> io::Result<Reader> {
-        let Some((file, head)) = parts::look(path)? else {
-            return Ok(Reader::at(path, Cursor::start_of(None, 1)));
+        let (file, head) = match parts::look(path)? {
+            Some((file, head)) if !matches!(head, Head::Empty) => (file, head),
+            // It may be turned over just now.
+            _ => match parts::newest(path).map(|(_, full)| parts::look(&full)).transpose()? {
+                Some(Some(full)) => full,
+                _ => return Ok(Reader::at(path, Cursor::start_of(None, 1))),
+            },
         };
         let (log, part) = head.place();
         let mut lines = Lines::new(file, 0, 0)?;
@@ -160,8 +182,11 @@ impl Reader {
                     match record::parse(text) {
                         Ok(None) => {}
                         Ok(Some(Entry::Opened(opened))) => {
-                            (self.cursor.log, self.cursor.part) =
-                                (Some(opened.log.clone()), opened.part);
+                            // Further down, it is a log that was appended to this one: the file stays what it is.
+                            if line == 1 {
+                                (self.cursor.log, self.cursor.part) =
+                                    (Some(opened.log.clone()), opened.part);
+                            }
                             if opened.version > VERSION {
                                 let version = opened.version;
                                 return Err(ReadError::Newer { file: path.clone(), version });
@@ -195,18 +220,17 @@ impl Reader {
 
     /// Opens the file that the cursor is in (E1). False if there is nothing more to read for now.
     fn enter(&mut self) -> Result<bool, ReadError> {
-        if self.seen.is_some() && self.seen == std::fs::metadata(&self.path).ok().map(stamp) {
+        if self.seen.is_some()
+            && self.seen == std::fs::metadata(&self.path).ok().map(|it| stamp(&it))
+        {
             return Ok(false);
         }
         self.seen = None;
         let now = parts::look(&self.path).map_err(|source| self.io_error(source))?;
-        if self.cursor == Cursor::start_of(None, 1)
-            && let Some((_, Head::Part(opened))) = &now
-        {
-            let full = parts::full_parts(&self.path, &opened.log);
-            let first = full.into_iter().find(|part| *part < opened.part).unwrap_or(opened.part);
-            self.cursor = Cursor::start_of(Some(opened.log.clone()), first);
+        if let Some((_, Head::Part(opened))) = &now {
+            self.start(opened);
         }
+        let is_absent = now.is_none();
         let place = (self.cursor.log.clone(), self.cursor.part);
         let (here, head) = match now {
             Some((file, head)) if head.place() == place => (Some((self.path.clone(), file)), head),
@@ -224,12 +248,13 @@ impl Reader {
             return Ok(true);
         }
         match head {
-            Head::Empty if !self.path.exists() => Ok(false),
+            Head::Empty if is_absent => Ok(false),
             Head::Part(opened)
                 if place.0.as_ref() == Some(&opened.log) && opened.part > place.1 =>
             {
                 let full = parts::full_parts(&self.path, &opened.log);
-                let next = full.into_iter().find(|part| *part > place.1).unwrap_or(opened.part);
+                let full = full.into_iter().map(|(part, _)| part);
+                let next = full.filter(|part| *part > place.1).min().unwrap_or(opened.part);
                 self.cursor = Cursor::start_of(place.0, next);
                 let file = self.path.clone();
                 Err(ReadError::PartsMissing { file, first: place.1, last: next - 1 })
@@ -238,14 +263,27 @@ impl Reader {
         }
     }
 
+    /// One who has read nothing yet begins with the first part of that log that is there.
+    fn start(&mut self, opened: &LogOpened) {
+        if self.cursor == Cursor::start_of(None, 1) {
+            let full = parts::full_parts(&self.path, &opened.log).into_iter().map(|(part, _)| part);
+            let first = full.min().map_or(opened.part, |first| first.min(opened.part));
+            self.cursor = Cursor::start_of(Some(opened.log.clone()), first);
+        }
+    }
+
     /// At the end of a file: false if it is the log's end for now.
     fn leave(&mut self, torn: usize) -> Result<bool, ReadError> {
         let Some(Part { path, lines, is_full }) = &mut self.open else { return Ok(true) };
-        let (file, line) = (path.clone(), lines.lines + 1);
+        let (file, line) = (path.clone(), lines.lines.saturating_add(1));
         let io_error = |source| ReadError::Io { file: file.clone(), source: Arc::new(source) };
         let metadata = lines.file().metadata().map_err(io_error)?;
         if metadata.len() < lines.offset {
             return Err(self.restart(false));
+        }
+        if metadata.len() > lines.offset + torn as u64 {
+            // It has grown since the end was read.
+            return Ok(true);
         }
         let head = parts::look(&self.path).map_err(io_error)?.map(|(_, head)| head);
         let place = (self.cursor.log.clone(), self.cursor.part);
@@ -258,10 +296,10 @@ impl Reader {
             return Err(ReadError::Torn { file, line, bytes: torn });
         }
         if is_last {
-            self.seen = Some(stamp(metadata));
+            self.seen = Some(stamp(&metadata));
             return Ok(false);
         }
-        let (log, next) = (place.0, place.1 + 1);
+        let (log, next) = (place.0, place.1.saturating_add(1));
         match head {
             Some(Head::Part(opened))
                 if Some(&opened.log) == log.as_ref() && opened.part >= next => {}
@@ -291,11 +329,11 @@ impl Reader {
 
 /// Whether there is a file that can be read.
 fn check(path: &Path) -> io::Result<()> {
-    parts::open(path)?.map(drop).ok_or(io::ErrorKind::NotFound.into())
+    parts::look(path)?.map(drop).ok_or(io::ErrorKind::NotFound.into())
 }
 
-fn stamp(metadata: std::fs::Metadata) -> (u64, Option<SystemTime>) {
-    (metadata.len(), metadata.modified().ok())
+fn stamp(metadata: &std::fs::Metadata) -> Stamp {
+    (parts::identity(metadata), metadata.len(), metadata.modified().ok())
 }
 
 impl Iterator for Reader {
@@ -306,6 +344,10 @@ impl Iterator for Reader {
             return None;
         }
         let read = self.read();
+        // There may be nothing more, and it may be one of thousands.
+        if self.open.as_ref().is_some_and(|part| part.lines.is_drained()) {
+            self.open = None;
+        }
         // A file that can't be read is no endless list of errors.
         self.failed = matches!(read, Err(ReadError::Io { .. }));
         read.transpose()

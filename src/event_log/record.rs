@@ -101,6 +101,8 @@ struct Tag<'a> {
 
 /// Reads a line. `None` is an event of a kind that this version doesn't know.
 pub(super) fn parse(line: &[u8]) -> Result<Option<Entry>, serde_json::Error> {
+    // Some editors put a mark at the beginning of a file.
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     // At once and not string by string, which takes longer.
     let line = std::str::from_utf8(line).map_err(serde_json::Error::custom)?;
     // An enum tagged by serde would be parsed twice, and its texts copied.

@@ -23,6 +23,9 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How long it is until a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// So many events are read at once, of which perhaps none is to be written, before it is seen whether something is asked.
+const TAKEN: usize = 100_000;
+
 /// Told when all is written.
 pub(super) type Written = oneshot::Sender<Result<(), WriteError>>;
 
@@ -88,15 +91,19 @@ impl Scribe {
                 }
                 self.pause = None;
             }
+            let mut taken = 0;
             while self.batch.len() < BATCH
+                && taken < TAKEN
                 && let Poll::Ready(Some(event)) = Pin::new(&mut self.streams).poll_next(cx)
             {
                 self.batch.take(event);
+                taken += 1;
             }
-            if self.batch.is_empty() {
+            if !self.batch.is_empty() {
+                _ = self.write(false);
+            } else if taken < TAKEN {
                 return Poll::Pending;
             }
-            _ = self.write(false);
         }
     }
 

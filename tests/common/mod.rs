@@ -263,3 +263,6 @@ pub(crate) const TERMINAL: [TaskState; 6] = [
     TaskState::Interrupted,
     TaskState::EnvironmentError,
 ];
+
+#[cfg(feature = "event-log")]
+pub(crate) mod logs;
