@@ -78,6 +78,7 @@ impl Scribe {
             if let Poll::Ready(request) = Pin::new(&mut self.requests).poll_next(cx) {
                 return Poll::Ready(request);
             }
+            self.batch.forget_ended();
             if let Some(sleep) = &mut self.retry {
                 if Pin::new(sleep).poll(cx).is_pending() {
                     return Poll::Pending;
