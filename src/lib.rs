@@ -83,9 +83,10 @@ pub use command::{
 pub use job::{
     AddError, BuildError, CancelOnDrop, Child, ChildError, ControlError, Controlled, Environment,
     Environments, History, Job, JobBuilder, JobFailed, JobSummary, NewTask, NoEnvironment,
-    NoSuchTask, OpenJob, Outputs, PublishError, Rest, Retry, RunError, Scheduler, SubmitError,
-    Subscription, Task, TaskBuilder, TaskContext, TaskError, TaskHandle, TaskOutput, TaskQueue,
-    TaskReporter, TaskRun, Tick, TransitionError, Wait, WaitEnd, WouldDeadlock,
+    NoSuchTask, ObservedScheduler, OpenJob, Outputs, PublishError, Rest, Retry, RunError,
+    Scheduler, SubmitError, Subscription, Task, TaskBuilder, TaskContext, TaskError, TaskHandle,
+    TaskOutput, TaskQueue, TaskReporter, TaskRun, Tick, TransitionError, Wait, WaitEnd,
+    WouldDeadlock,
 };
 pub use meter::{Progress, Track, TrackRead, TrackWrite};
 pub use model::{
@@ -98,7 +99,7 @@ pub use model::{
 #[cfg(feature = "local")]
 pub use scheduler::{LocalScheduler, LocalSchedulerBuilder, Shutdown, ShutdownReport};
 #[cfg(feature = "tracker")]
-pub use tracker::{TrackedScheduler, Tracker};
+pub use tracker::Tracker;
 
 /// The README's example, as a test.
 #[cfg(all(doctest, feature = "local"))]

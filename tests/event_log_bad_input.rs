@@ -245,7 +245,7 @@ impl Write for Disk {
         let piece = self.piece.load(Ordering::SeqCst);
         let taken = bytes.len().min(if piece == 0 { usize::MAX } else { piece });
         self.written.lock().extend(&bytes[..taken]);
-        if piece > 0 && self.written.lock().len() % 3 == 0 {
+        if piece > 0 && self.written.lock().len().is_multiple_of(3) {
             self.full.store(true, Ordering::SeqCst);
         }
         Ok(taken)

@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::{ByHand, Inline, at, ms, running, step};
 use milepost::tracker::{Field, JobRecord, Limit, Order, Query, Unknown};
 use milepost::{
-    Job, JobId, JobState, ManualClock, Scheduler, SubmitError, TaskError, TaskQueue, TaskState,
-    TrackedScheduler, Tracker,
+    Job, JobId, JobState, ManualClock, ObservedScheduler, Scheduler, SubmitError, TaskError,
+    TaskQueue, TaskState, Tracker,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -389,7 +389,7 @@ fn a_scheduler_tracks_what_it_takes_and_is_otherwise_what_it_was() {
     assert!(job.submit(&tracker.scheduler(Refuses)).is_err());
     assert!(matches!(tracker.get(job.id()), Err(Unknown::NeverSeen { .. })));
 
-    let scheduler: TrackedScheduler<ByHand> = tracker.scheduler(ByHand::default());
+    let scheduler: ObservedScheduler<ByHand> = tracker.scheduler(ByHand::default());
     let job = Job::new("parent");
     let child: Job = Job::new("child");
     child.add_blocking("b", |_cx| Ok(())).unwrap();

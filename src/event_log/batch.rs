@@ -19,13 +19,13 @@ pub(super) struct Batch {
     /// How the output is called.
     target: Arc<str>,
     only: Option<Vec<EventKind>>,
-    /// Those whose end was not written yet, with what was said of them.
+    /// Those that it has not let go of since their end was written, with what was said of them.
     jobs: HashMap<JobId, (Arc<JobCore>, JobDescribed)>,
     /// Jobs that had events since it was looked at them.
     touched: HashSet<JobId>,
     /// The one that had the last of them.
     last: Option<JobId>,
-    /// Those whose end is in the batch.
+    /// Those whose end was taken.
     ended: HashSet<JobId>,
     lines: Vec<u8>,
     /// How many bytes of the lines were written before it failed.
@@ -92,6 +92,15 @@ impl Batch {
         record::write(&mut self.lines, &event);
     }
 
+    /// Lets go of jobs whose end is written. Who added one again before it ended has been heard by then.
+    pub(super) fn forget_ended(&mut self) {
+        if self.lines.is_empty() {
+            for job in self.ended.drain() {
+                self.jobs.remove(&job);
+            }
+        }
+    }
+
     /// Has it looked at all jobs whether what was said of them has changed.
     pub(super) fn look_at_all(&mut self) {
         self.touched.extend(self.jobs.keys());
@@ -130,9 +139,6 @@ impl Batch {
         self.output.sync(flushed)?;
         self.written = 0;
         self.lines.clear();
-        for job in self.ended.drain() {
-            self.jobs.remove(&job);
-        }
         Ok(())
     }
 

@@ -85,6 +85,7 @@ impl Scribe {
             if let Poll::Ready(request) = Pin::new(&mut self.requests).poll_next(cx) {
                 return Poll::Ready(request);
             }
+            self.batch.forget_ended();
             if let Some(pause) = &mut self.pause {
                 if Pin::new(pause).poll(cx).is_pending() {
                     return Poll::Pending;

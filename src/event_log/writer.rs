@@ -15,7 +15,9 @@ use super::error::{OpenError, WriteError};
 use super::file::{Durability, FileOptions, LogFile, Output, Stream, first_line};
 use super::scribe::{Request, Scribe, Written};
 use crate::base::{Clock, block_on};
-use crate::job::Job;
+use crate::bus::EventStream;
+use crate::job::core::JobCore;
+use crate::job::{Job, ObservedScheduler, Observer, Scheduler};
 use crate::model::EventKind;
 
 /// Writes the events of jobs to a file, one JSON object a line: all lifecycle events, and progress as a
@@ -156,7 +158,32 @@ impl Writer {
     /// Writes the events of `job`, from its first one on, until it ends. To add it again does nothing while it runs. It
     /// doesn't keep the job open.
     pub fn add(&self, job: &Job) {
-        self.requests.send(Request::Add(job.core().clone(), Box::new(job.events())));
+        self.requests.accepted(job.core());
+    }
+
+    /// A scheduler like `inner`, of which this writes all jobs, child jobs included. It keeps the writer:
+    /// [`close`](Writer::close) it when all is done.
+    ///
+    /// ```
+    /// use milepost::event_log::{Writer, replay};
+    /// use milepost::{Job, LocalScheduler};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("events.log");
+    /// let log = Writer::open(&path)?;
+    /// let scheduler = log.scheduler(LocalScheduler::new(2)?);
+    /// for name in ["first", "second"] {
+    ///     let job = Job::new(name);
+    ///     job.add_blocking("task", |_cx| Ok(()))?;
+    ///     job.submit(&scheduler)?;
+    /// }
+    /// scheduler.shutdown().blocking();
+    /// log.close().blocking()?;
+    /// assert_eq!(replay(&path)?.jobs().count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scheduler<S: Scheduler>(&self, inner: S) -> ObservedScheduler<S> {
+        ObservedScheduler::new(inner, self.requests.clone())
     }
 
     /// Writes all events up to now, and waits for that: `.await` it, or `.blocking()`. It is begun by the call; dropping it
@@ -196,6 +223,13 @@ impl Requests {
         let (written, told) = oneshot::channel();
         self.send(request(written));
         Flush { written: told, target: self.target.clone() }
+    }
+}
+
+impl Observer for Requests {
+    fn accepted(&self, job: &Arc<JobCore>) {
+        let events = EventStream::new(job.clone(), job.clock.clone());
+        self.send(Request::Add(job.clone(), Box::new(events)));
     }
 }
 

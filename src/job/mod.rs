@@ -25,6 +25,7 @@ mod guard;
 mod handle;
 mod ledger;
 mod lineage;
+mod observed;
 mod open;
 mod options;
 mod outputs;
@@ -56,6 +57,9 @@ pub use error::{
 };
 pub use guard::CancelOnDrop;
 pub use handle::Job;
+pub use observed::ObservedScheduler;
+#[allow(unused_imports, reason = "only features observe")]
+pub(crate) use observed::Observer;
 pub use open::OpenJob;
 pub use outputs::{Outputs, TaskOutput};
 pub use reporter::TaskReporter;

@@ -19,7 +19,7 @@ use crate::model::Event;
 /// lifecycle event lost, as in an [`EventStream`]; those of different jobs in no order, as they come.
 ///
 /// It begins with the first event of each job that has not ended, and with all events of jobs that are tracked from
-/// then on. It ends when all handles of the tracker are gone, those in its [schedulers](super::TrackedScheduler)
+/// then on. It ends when all handles of the tracker are gone, those in its [schedulers](crate::ObservedScheduler)
 /// too, and all jobs are told to their ends. Dropping it leaves the jobs alone. While it is not read it keeps them in memory, also
 /// after their ends.
 ///

@@ -8,10 +8,10 @@ use super::index::Limits;
 use super::pages::Candidate;
 use super::record::{JobRecord, Selection, Standing};
 use super::shared::Shared;
-use super::{Field, Query, Summary, TrackedEvents, TrackedScheduler, Unknown};
+use super::{Field, Query, Summary, TrackedEvents, Unknown};
 use crate::base::Clock;
 use crate::job::core::JobCore;
-use crate::job::{Job, Scheduler};
+use crate::job::{Job, ObservedScheduler, Observer, Scheduler};
 use crate::model::JobId;
 
 const RETENTION: Duration = Duration::from_secs(30 * 60);
@@ -68,9 +68,24 @@ impl Tracker {
         self.shared.track(core);
     }
 
-    /// A scheduler like `inner`, of which this tracks all jobs.
-    pub fn scheduler<S: Scheduler>(&self, inner: S) -> TrackedScheduler<S> {
-        TrackedScheduler::new(inner, self.clone())
+    /// A scheduler like `inner`, of which this tracks all jobs, child jobs included.
+    ///
+    /// ```
+    /// use milepost::{Job, LocalScheduler, Tracker};
+    /// use milepost::tracker::Query;
+    ///
+    /// let tracker = Tracker::new();
+    /// let scheduler = tracker.scheduler(LocalScheduler::new(2)?);
+    /// let job = Job::new("sums");
+    /// job.add_blocking("one", |_cx| Ok(1 + 1))?;
+    /// job.submit(&scheduler)?;
+    /// job.wait_until_done().blocking()?;
+    /// assert_eq!(tracker.query(&Query::new().ended())[0].job, job.id());
+    /// scheduler.shutdown().blocking(); // of `LocalScheduler`
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scheduler<S: Scheduler>(&self, inner: S) -> ObservedScheduler<S> {
+        ObservedScheduler::new(inner, Arc::new(self.clone()))
     }
 
     /// A job as it is now, with everything but its tasks. For those, or for less, [query](Tracker::query) its
@@ -141,6 +156,12 @@ fn judge(query: &Query, candidate: &Candidate) -> Option<JobRecord> {
             let wanted = query.wants(Standing { state: state?, started_at, ended_at });
             wanted.then(|| kept.record.part(query.selection))
         }
+    }
+}
+
+impl Observer for Tracker {
+    fn accepted(&self, job: &Arc<JobCore>) {
+        self.track_core(job);
     }
 }
 
