@@ -384,18 +384,15 @@ fn the_last_writer_may_go_anywhere() {
         drop(log);
     });
     assert_eq!(read(&path).seqs(), (1..=job.last_seq()).collect::<Vec<_>>());
-    // In a callback of a job that the writer is the last to know.
+    // With a job that has it as an output, and that the writer is the last to know: on its own thread.
     let other = path.with_file_name("other.log");
     let log = Writer::open(&other).unwrap();
     let ends = Job::new("ends");
     log.add(&ends);
-    let kept = log.clone();
-    let callback = ends.on_job_state_changed(move |_| {
-        let _ = &kept;
-    });
-    let _ = callback;
-    ends.reporter("a").unwrap().run_blocking(|_| Ok(())).unwrap();
-    drop((ends, log));
+    let task = ends.reporter("b").unwrap();
+    task.running().unwrap();
+    task.complete(log.clone()).unwrap();
+    drop((ends, task, log));
     // The file is let go of once the thread has ended.
     let reopened = within(move || {
         loop {

@@ -70,42 +70,6 @@ fn an_append_is_seen_without_waiting_for_the_next_look() {
 }
 
 #[test]
-fn what_is_appended_while_the_end_is_looked_at_is_seen() {
-    let (_folder, path) = folder();
-    let lines = sample(2000);
-    fs::write(&path, lines[..2].concat()).unwrap();
-    let mut follower = only_notified(&path);
-    assert_eq!(now(&mut follower).described, 1);
-    let (tell, go_on) = std::sync::mpsc::channel();
-    let written = path.clone();
-    let rounds: Vec<Vec<u8>> = lines[2..].chunks(4).flat_map(<[_]>::to_vec).collect();
-    let writer = std::thread::spawn(move || {
-        for lines in rounds.chunks(2) {
-            for line in lines {
-                append(&written, line);
-            }
-            // Nothing more comes until the follower has seen it.
-            if go_on.recv().is_err() {
-                return;
-            }
-        }
-    });
-    let (follower, seen) = within(move || {
-        let mut told = Told::default();
-        for lines in lines[2..].chunks(2) {
-            for _ in lines {
-                told.take(follower.blocking_next());
-            }
-            tell.send(()).unwrap();
-        }
-        (follower, told)
-    });
-    writer.join().unwrap();
-    assert_eq!((seen.seqs().len(), seen.problems.len()), (seen.seqs().len(), 0));
-    drop(follower);
-}
-
-#[test]
 fn a_look_from_time_to_time_finds_what_nobody_told() {
     // `/proc` tells of no changes; here, the follower's folder isn't there when it begins, and can't be watched.
     let (folder, _) = folder();

@@ -7,8 +7,8 @@ use std::ops::Range;
 /// As long as a line may be.
 pub(super) const LONGEST: usize = 32 << 20;
 
-/// Read at once.
-const READ: usize = 256 << 10;
+/// Read at once, at first and at most: many a file has only a line or two to read.
+const READ: Range<usize> = 8 << 10..256 << 10;
 
 /// What comes next in a file.
 #[derive(Debug, PartialEq)]
@@ -86,7 +86,8 @@ impl Lines {
             self.buffer.copy_within(self.unread.clone(), 0);
             self.unread = 0..self.unread.len();
         }
-        let wanted = self.unread.end + READ;
+        // Twice as much as the last time.
+        let wanted = self.unread.end + self.buffer.len().clamp(READ.start, READ.end);
         if self.buffer.len() < wanted {
             self.buffer.resize(wanted, 0);
         }

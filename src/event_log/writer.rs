@@ -236,7 +236,7 @@ impl Observer for Requests {
 impl Drop for Requests {
     fn drop(&mut self) {
         let closed = self.ask(Request::Close);
-        // The last one may be with a job, in a callback, and go with it where the writer lets go of it.
+        // The last one may be with a job, as an output, and go with it where the writer lets go of it.
         if std::thread::current().id() != self.thread {
             // What can't be written was logged.
             _ = closed.blocking();
