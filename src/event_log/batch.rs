@@ -8,6 +8,7 @@ use super::error::WriteError;
 use super::file::Output;
 use super::lines::LONGEST;
 use super::record::{self, JobDescribed};
+use crate::base::drop_contained;
 use crate::job::core::JobCore;
 use crate::model::{Event, EventKind, JobId};
 
@@ -75,17 +76,23 @@ impl Batch {
         if kind == EventKind::JobCompleted {
             self.ended.insert(job);
         }
-        if self.only.as_ref().is_some_and(|only| !only.contains(&kind)) {
-            return;
+        if self.only.as_ref().is_none_or(|only| only.contains(&kind)) {
+            self.encode(&event);
         }
+        // It may be the last to have what a task returned.
+        drop_contained("the drop of an event", event);
+    }
+
+    fn encode(&mut self, event: &Event) {
         let before = self.lines.len();
-        record::write(&mut self.lines, &event);
+        record::write(&mut self.lines, event);
         if self.lines.len() - before <= LONGEST {
             return;
         }
+        let (job, task) = (event.job(), event.task());
+        tracing::warn!(%job, ?task, "what the task published is too long for the log: it is left out");
         self.lines.truncate(before);
-        let mut event = event;
-        tracing::warn!(%job, task = ?event.task(), "what the task published is too long for the log: it is left out");
+        let mut event = event.clone();
         if let Event::TaskCompleted(event) = &mut event {
             event.published = None;
         }
