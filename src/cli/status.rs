@@ -9,6 +9,7 @@ use super::problems::Problems;
 use super::quantity::{amount, took};
 use super::screen::say;
 use super::sentence::time;
+use super::source::check_present;
 use super::text::{count, printable, shortened};
 use crate::base::Clock;
 use crate::event_log::{self, Reader, Replay};
@@ -25,6 +26,7 @@ const LONGEST: usize = 100;
 /// # Errors
 /// There is no such log.
 pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
+    check_present(&args.file)?;
     let usage = |error| UsageError::of("", &error);
     let replay = event_log::replay(&args.file).map_err(usage)?;
     let mut problems = Problems::default();
@@ -32,7 +34,10 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
         say(&told);
     }
     problems.add(replay.more_problems());
-    if let Some(rest) = problems.rest() {
+    if replay.entries() > 0 {
+        problems.note_sense();
+    }
+    if let Some(rest) = problems.rest(&args.file) {
         say(&rest);
     }
     let is_written = Reader::open(&args.file).map_err(usage)?.is_written();
