@@ -9,8 +9,8 @@ use super::exit::{Exit, UsageError};
 use super::following::{Following, Next};
 use super::problems::Problems;
 use super::screen::{is_read, say};
-use super::source::{check_present, check_readable};
 use super::sentence::Sentences;
+use super::source::{check_present, check_readable};
 use crate::event_log::{Cursor, Entry, Follower, ReadError, Reader};
 
 /// How often it is seen whether somebody reads what is printed.

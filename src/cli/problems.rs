@@ -44,7 +44,8 @@ impl Problems {
     pub(super) fn rest(&self, path: &Path) -> Option<String> {
         if self.is_all() {
             let more = self.damages.saturating_sub(TOLD);
-            let more = if more > 0 { format!("and {more} more such problems; ") } else { String::new() };
+            let more =
+                if more > 0 { format!("and {more} more such problems; ") } else { String::new() };
             return Some(format!("milepost: {more}{} seems to be no event log", shown(path)));
         }
         let more = self.damages.checked_sub(TOLD).filter(|more| *more > 0)?;

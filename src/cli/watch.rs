@@ -107,8 +107,7 @@ impl Watch {
             Entry::Job(described) => self.board.describe(described),
             Entry::Event(event) => {
                 let ended = self.board.apply(event);
-                if let (Event::TaskCompleted(task), Some(ended)) = (event, ended)
-                {
+                if let (Event::TaskCompleted(task), Some(ended)) = (event, ended) {
                     let failed = !matches!(task.state, TaskState::Completed | TaskState::Canceled);
                     let total = self.board.job(task.job).and_then(|job| job.expected);
                     let line = || ended_line(task, &ended, total);
