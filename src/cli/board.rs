@@ -31,6 +31,8 @@ pub(super) struct JobView {
     /// How many tasks there will be, if somebody said so.
     pub(super) expected: Option<usize>,
     pub(super) running: BTreeMap<TaskId, Running>,
+    /// The last lifecycle event.
+    seq: u64,
     /// Those that have not ended.
     tasks: HashMap<TaskId, Known>,
 }
@@ -69,6 +71,13 @@ impl Board {
     /// Takes an event in. Tells of a task that has ended by it.
     pub(super) fn apply(&mut self, event: &Event) -> Option<Ended> {
         let job = self.jobs.entry(event.job()).or_default();
+        if let Some(seq) = event.seq() {
+            if seq <= job.seq {
+                // A log that was replaced or truncated is read again from its beginning.
+                return None;
+            }
+            job.seq = seq;
+        }
         match event {
             Event::JobStateChanged(change) => {
                 job.name = Some(change.name.clone());
@@ -104,6 +113,11 @@ impl Board {
         let job = self.jobs.entry(described.job).or_default();
         job.name = Some(described.name.clone());
         job.expected = described.expected;
+    }
+
+    /// Leaves out the jobs that have ended.
+    pub(super) fn forget_ended(&mut self) {
+        self.jobs.retain(|_, job| !job.state.is_terminal());
     }
 
     pub(super) fn job(&self, job: JobId) -> Option<&JobView> {
@@ -218,6 +232,7 @@ impl Default for JobView {
             canceled: 0,
             expected: None,
             running: BTreeMap::new(),
+            seq: 0,
             tasks: HashMap::new(),
         }
     }

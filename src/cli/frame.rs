@@ -43,7 +43,10 @@ impl Layout {
         let mut lines = Vec::new();
         let mut jobs_left = board.jobs().len();
         self.rows.retain(|job, _| board.job(*job).is_some());
-        for (id, job) in board.jobs() {
+        // Those that have ended are the first to be left out.
+        let mut jobs: Vec<_> = board.jobs().collect();
+        jobs.sort_by_key(|(_, job)| job.state.is_terminal());
+        for (id, job) in jobs {
             if room == 1 && jobs_left > 1 {
                 lines.push(note(format!("and {} more", count(jobs_left, "job"))));
                 break;

@@ -57,12 +57,15 @@ fn reason(task: &TaskCompleted) -> Option<&str> {
 /// `200 tasks in 12.3s: 197 ok, 3 failed`
 pub(super) fn summary_line(job: Option<&JobView>, now: Timestamp) -> String {
     let Some(job) = job.filter(|job| job.total() > 0) else { return "no tasks".into() };
+    // Of a log that is not followed to its end, some run.
+    let running = job.running.len();
     // Those that were counted and never read, as the job was canceled.
-    let left = job.total() - job.ended();
+    let left = (job.total() - job.ended()).saturating_sub(running);
     let parts = outcomes([
         (job.completed, "ok"),
         (job.failed, "failed"),
         (job.canceled, "canceled"),
+        (running, "running"),
         (left, "not begun"),
     ]);
     format!("{} in {}: {parts}", count(job.total(), "task"), took(job.elapsed(now)))

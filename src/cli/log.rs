@@ -2,20 +2,26 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::args::{From, LogArgs};
 use super::exit::{Exit, UsageError};
 use super::following::{Following, Next};
 use super::problems::Problems;
-use super::screen::say;
+use super::screen::{is_read, say};
 use super::sentence::Sentences;
+use super::source::{check_present, check_readable};
 use crate::event_log::{Cursor, Entry, Follower, ReadError, Reader};
+
+/// How often it is seen whether somebody reads what is printed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Prints what the arguments say.
 ///
 /// # Errors
 /// There is no such log.
 pub(super) fn log(args: LogArgs) -> Result<Exit, UsageError> {
+    if args.follow { check_readable(&args.file) } else { check_present(&args.file) }?;
     let mut printer = Printer {
         out: BufWriter::new(io::stdout()),
         sentences: (!args.json).then(Sentences::default),
@@ -32,7 +38,7 @@ pub(super) fn log(args: LogArgs) -> Result<Exit, UsageError> {
             }
         });
     }
-    if let Some(rest) = printer.problems.rest() {
+    if let Some(rest) = printer.problems.rest(&args.file) {
         say(&rest);
     }
     if args.show_cursor {
@@ -65,10 +71,12 @@ fn follow(args: &LogArgs, printer: &mut Printer) -> Result<Printed, UsageError> 
     let follower = follower.map_err(|error| UsageError::of("", &error))?;
     let mut following = Following::new(follower)?;
     loop {
-        let printed = match following.next(Some(std::time::Duration::ZERO)) {
+        let printed = match following.next(Some(Duration::ZERO)) {
             // Before it waits, what there was is to be seen.
-            Next::Nothing => match printer.out.flush().map(|()| following.next(None)) {
-                Ok(next) => printer.print_next(next),
+            Next::Nothing => match printer.out.flush() {
+                // Nothing that comes tells of a reader that has gone, such as `grep -m1`.
+                Ok(()) if !is_read(&io::stdout()) => Err(io::ErrorKind::BrokenPipe.into()),
+                Ok(()) => printer.print_next(following.next(Some(LOOK))),
                 Err(error) => Err(error),
             },
             next => printer.print_next(next),
@@ -101,6 +109,9 @@ impl Printer {
     }
 
     fn print(&mut self, read: Result<Entry, ReadError>) -> io::Result<()> {
+        if read.is_ok() {
+            self.problems.note_sense();
+        }
         match read {
             Err(problem) => {
                 if let Some(told) = self.problems.note(&problem) {

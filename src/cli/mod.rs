@@ -4,7 +4,7 @@
 //! - `run`: a job of commands from beginning to end. It reads its job's events once, on the main thread, and tells the
 //!   board and the printed lines of them; `feeder` adds tasks, `signals` cancels, `record` writes the event log.
 //! - `watch`, `log`, `status`: what an event log says, as bars, as `sentence`s and as a table. `following` waits for more of
-//!   it, `problems` is what is wrong with it.
+//!   it, `source` is what can't be one, `problems` is what is wrong with it.
 //! - `board`: what is known of jobs, folded from events and nothing else. So it shows a live job as well as a log.
 //! - `frame`: the board as lines of a given width. `bars`: lines on a terminal. `lines`: the board where there is none.
 //!
@@ -30,6 +30,7 @@ mod run;
 mod screen;
 mod sentence;
 mod signals;
+mod source;
 mod status;
 mod template;
 mod text;

@@ -4,6 +4,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::exit::UsageError;
+use super::source::check_writable;
 use crate::event_log::{OpenError, WriteError, Writer};
 use crate::job::Job;
 
@@ -14,6 +16,12 @@ pub(super) struct RecordOptions {
     pub(super) json: bool,
     /// The same in a file.
     pub(super) event_log: Option<PathBuf>,
+}
+
+/// Nothing can be recorded.
+pub(super) enum NotRecorded {
+    File(UsageError),
+    Stdout(OpenError),
 }
 
 /// Records the events of a job, on threads of its own.
@@ -27,10 +35,15 @@ impl Records {
     ///
     /// # Errors
     /// The file can't be written, or nobody reads standard output.
-    pub(super) fn start(options: &RecordOptions, job: &Job) -> Result<Records, OpenError> {
-        let file = options.event_log.as_ref().map(Writer::open).transpose()?;
+    pub(super) fn start(options: &RecordOptions, job: &Job) -> Result<Records, NotRecorded> {
+        let open = |path: &PathBuf| {
+            check_writable(path)?;
+            Writer::open(path).map_err(|error| UsageError::of("", &error))
+        };
+        let file = options.event_log.as_ref().map(open).transpose();
+        let file = file.map_err(NotRecorded::File)?;
         let stdout = || Writer::builder().to(Stdout { job: job.clone() });
-        let stdout = options.json.then(stdout).transpose()?;
+        let stdout = options.json.then(stdout).transpose().map_err(NotRecorded::Stdout)?;
         for writer in [&stdout, &file].into_iter().flatten() {
             writer.add(job);
         }

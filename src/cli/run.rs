@@ -11,11 +11,12 @@ use super::frame::Layout;
 use super::input::Input;
 use super::lines::{cut_line, ended_line, summary_line};
 use super::program::Printed;
-use super::record::{RecordOptions, Records};
+use super::record::{NotRecorded, RecordOptions, Records};
 use super::screen::{Screen, To, say};
 use super::signals::Signals;
 use crate::base::Clock;
 use crate::bus::EventStream;
+use crate::event_log::OpenError;
 use crate::job::{History, Job, Retry};
 use crate::model::{
     CancelReason, Event, JobId, JobState, JobStateChanged, TaskCompleted, TaskState, Timestamp,
@@ -52,10 +53,16 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     let open = builder.open().map_err(|error| refused(&error))?;
     let job = open.job();
     let options = RecordOptions { json: args.json, event_log: args.event_log.clone() };
-    let records = Records::start(&options, &job).map_err(|error| UsageError::of("", &error))?;
+    // From here on there is a reader, so that the records get all of it.
     let events = job.events();
-    let signals = Signals::cancel(job.clone()).map_err(|error| refused(&error))?;
+    // Before there is anybody who could cancel it.
     job.submit(&scheduler).map_err(|error| refused(&error))?;
+    let records = match Records::start(&options, &job) {
+        Ok(records) => records,
+        Err(NotRecorded::File(error)) => return Err(error),
+        Err(NotRecorded::Stdout(error)) => return Ok(no_stdout(&error)),
+    };
+    let signals = Signals::cancel(job.clone()).map_err(|error| refused(&error))?;
 
     let mut screen = Screen::new(args.json);
     if input.is_typed() {
@@ -107,6 +114,19 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
         Ok(()) if failed => Exit::Failure,
         Ok(()) => Exit::Success,
     })
+}
+
+/// Standard output can't be written to from the first line on.
+fn no_stdout(error: &OpenError) -> Exit {
+    let cause = match error {
+        OpenError::Io { source, .. } => source,
+        _ => &io::Error::other(chain(error)),
+    };
+    if cause.kind() == io::ErrorKind::BrokenPipe {
+        return Exit::NoReader;
+    }
+    say(&format!("milepost: can't write to standard output: {cause}"));
+    Exit::Failure
 }
 
 /// Tells people what becomes of a job.

@@ -1,6 +1,9 @@
 //! Standard output and standard error: lines and outputs, past the bars if there are any. Knows no jobs.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::bars::Bars;
 use super::frame::{Line, Size};
@@ -128,6 +131,14 @@ impl Screen {
 /// A line for people, where there are no bars.
 pub(super) fn say(line: &str) {
     to_stderr(&mut format!("{line}\n").into_bytes());
+}
+
+/// Whether somebody may still read what is written there.
+pub(super) fn is_read(output: &impl AsFd) -> bool {
+    let mut watched = [PollFd::new(output, PollFlags::empty())];
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    let looked = poll(&mut watched, Some(&Timespec::default()));
+    looked.is_err() || !watched[0].revents().intersects(gone)
 }
 
 /// Should nobody read it, that is no reason to stop.

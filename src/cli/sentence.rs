@@ -95,7 +95,7 @@ impl Sentences {
 }
 
 /// To the millisecond, in UTC.
-pub(super) fn time(at: Timestamp) -> String {
+fn time(at: Timestamp) -> String {
     humantime::format_rfc3339_millis(at.into()).to_string()
 }
 

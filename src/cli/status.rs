@@ -1,5 +1,6 @@
 //! `milepost status`: what a log says of its jobs by now.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
@@ -8,7 +9,7 @@ use super::exit::{Exit, UsageError};
 use super::problems::Problems;
 use super::quantity::{amount, took};
 use super::screen::say;
-use super::sentence::time;
+use super::source::check_present;
 use super::text::{count, printable, shortened};
 use crate::base::Clock;
 use crate::event_log::{self, Reader, Replay};
@@ -25,6 +26,7 @@ const LONGEST: usize = 100;
 /// # Errors
 /// There is no such log.
 pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
+    check_present(&args.file)?;
     let usage = |error| UsageError::of("", &error);
     let replay = event_log::replay(&args.file).map_err(usage)?;
     let mut problems = Problems::default();
@@ -32,7 +34,10 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
         say(&told);
     }
     problems.add(replay.more_problems());
-    if let Some(rest) = problems.rest() {
+    if replay.entries() > 0 {
+        problems.note_sense();
+    }
+    if let Some(rest) = problems.rest(&args.file) {
         say(&rest);
     }
     let is_written = Reader::open(&args.file).map_err(usage)?.is_written();
@@ -57,6 +62,9 @@ fn json(replay: &Replay) -> String {
 const HEAD: [&str; 8] =
     ["STATE", "TASKS", "OK", "FAILED", "CANCELED", "RUNNING", "TIME", "STARTED"];
 
+/// Failed, canceled, running.
+const NOT_ALWAYS: std::ops::RangeInclusive<usize> = 3..=5;
+
 fn table(replay: &Replay, all_tasks: bool, is_written: Option<bool>) -> String {
     let jobs: Vec<JobSnapshot> = replay.snapshots().collect();
     if jobs.is_empty() {
@@ -64,26 +72,7 @@ fn table(replay: &Replay, all_tasks: bool, is_written: Option<bool>) -> String {
     }
     let now = Timestamp::from_micros(Clock::system().wall_micros());
     let rows: Vec<[String; HEAD.len()]> = jobs.iter().map(|job| row(job, now)).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].len());
-        cells.chain([HEAD[column].len()]).max().unwrap_or(0)
-    };
-    let mut text = String::new();
-    let mut line = |cells: &[String; HEAD.len()], name: &str| {
-        for (column, cell) in cells.iter().enumerate() {
-            let width = width(column);
-            // Numbers to the right.
-            let _ = match column {
-                1..=6 => write!(text, "{cell:>width$}  "),
-                _ => write!(text, "{cell:<width$}  "),
-            };
-        }
-        let _ = writeln!(text, "{name}");
-    };
-    line(&HEAD.map(String::from), "NAME");
-    for (job, row) in jobs.iter().zip(&rows) {
-        line(row, &shortened(&job.name, LONGEST));
-    }
+    let mut text = columns(&rows, jobs.iter().map(|job| shortened(&job.name, LONGEST)));
     for job in &jobs {
         list(&mut text, job, all_tasks);
         match replay.missing(job.job) {
@@ -111,6 +100,35 @@ fn table(replay: &Replay, all_tasks: bool, is_written: Option<bool>) -> String {
     text
 }
 
+/// Lines of cells and names. Columns that could be empty and are have no place: a line is to fit into 80 columns.
+fn columns<'a>(rows: &[[String; HEAD.len()]], names: impl Iterator<Item = Cow<'a, str>>) -> String {
+    let is_shown =
+        |column: &usize| !NOT_ALWAYS.contains(column) || rows.iter().any(|row| row[*column] != "-");
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].len());
+        cells.chain([HEAD[column].len()]).max().unwrap_or(0)
+    };
+    let columns: Vec<(usize, usize)> =
+        (0..HEAD.len()).filter(is_shown).map(|column| (column, width(column))).collect();
+    let mut text = String::new();
+    let mut line = |cells: &[String; HEAD.len()], name: &str| {
+        for &(column, width) in &columns {
+            let cell = &cells[column];
+            // Numbers to the right.
+            let _ = match column {
+                1..=6 => write!(text, "{cell:>width$}  "),
+                _ => write!(text, "{cell:<width$}  "),
+            };
+        }
+        let _ = writeln!(text, "{name}");
+    };
+    line(&HEAD.map(String::from), "NAME");
+    for (row, name) in rows.iter().zip(names) {
+        line(row, &name);
+    }
+    text
+}
+
 fn row(job: &JobSnapshot, now: Timestamp) -> [String; HEAD.len()] {
     let counts = job.progress.counts;
     let number = |n: usize| if n == 0 { "-".to_owned() } else { n.to_string() };
@@ -125,7 +143,10 @@ fn row(job: &JobSnapshot, now: Timestamp) -> [String; HEAD.len()] {
         number(counts.canceled()),
         number(counts.running()),
         elapsed.map_or_else(|| "-".into(), took),
-        job.started_at.map_or_else(|| "-".into(), time),
+        job.started_at.map_or_else(
+            || "-".into(),
+            |at| humantime::format_rfc3339_seconds(at.into()).to_string(),
+        ),
     ]
 }
 

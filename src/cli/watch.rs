@@ -11,6 +11,7 @@ use super::lines::{ended_line, summary_line};
 use super::problems::Problems;
 use super::run::FRAME;
 use super::screen::Screen;
+use super::source::{check_readable, shown};
 use super::text::{count, shortened};
 use crate::base::Clock;
 use crate::event_log::{Entry, Follower};
@@ -19,18 +20,18 @@ use crate::model::{Event, JobId, TaskState, Timestamp};
 /// How long a log is silent before it is asked whether somebody writes it.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// As many jobs are summed up at the end, a line each.
+const SUMMED_UP: usize = 20;
+
 /// Shows what the arguments say, until all jobs of the log have ended.
 ///
 /// # Errors
 /// There can't be such a log.
 pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
-    if args.file.is_dir() {
-        let file = args.file.display();
-        return Err(UsageError(format!("{file}: is a directory; give the file of an event log")));
-    }
+    check_readable(&args.file)?;
     let mut screen = Screen::new(false);
     if !args.file.exists() {
-        screen.say(&format!("milepost: {} is not there yet; waiting", args.file.display()));
+        screen.say(&format!("milepost: {} is not there yet; waiting", shown(&args.file)));
     }
     let watch = Watch {
         following: Following::new(Follower::new(&args.file))?,
@@ -39,6 +40,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
         screen,
         problems: Problems::default(),
         has_begun: false,
+        before: Vec::new(),
     };
     Ok(watch.run())
 }
@@ -51,6 +53,8 @@ struct Watch {
     problems: Problems,
     /// What was there at the beginning was read: what comes now is news.
     has_begun: bool,
+    /// How the failures before that are told.
+    before: Vec<(JobId, String)>,
 }
 
 impl Watch {
@@ -75,8 +79,10 @@ impl Watch {
                     continue;
                 }
                 Next::Nothing => {
-                    self.has_begun = true;
-                    if self.is_over() {
+                    if !std::mem::replace(&mut self.has_begun, true) {
+                        self.begin();
+                    }
+                    if self.problems.is_all() || self.is_over() {
                         break false;
                     }
                     let silent = self.clock.now().saturating_duration_since(heard);
@@ -95,19 +101,35 @@ impl Watch {
     }
 
     fn take(&mut self, entry: &Entry) {
+        self.problems.note_sense();
         match entry {
             Entry::Opened(_) => {}
             Entry::Job(described) => self.board.describe(described),
             Entry::Event(event) => {
                 let ended = self.board.apply(event);
-                // Failures are told also of what was there before.
-                if let (Event::TaskCompleted(task), Some(ended)) = (event, ended)
-                    && (!matches!(task.state, TaskState::Completed | TaskState::Canceled)
-                        || self.has_begun && !self.screen.has_bars())
-                {
+                if let (Event::TaskCompleted(task), Some(ended)) = (event, ended) {
+                    let failed = !matches!(task.state, TaskState::Completed | TaskState::Canceled);
                     let total = self.board.job(task.job).and_then(|job| job.expected);
-                    self.screen.say(&ended_line(task, &ended, total));
+                    let line = || ended_line(task, &ended, total);
+                    if self.has_begun && (failed || !self.screen.has_bars()) {
+                        self.screen.say(&line());
+                    } else if failed {
+                        self.before.push((task.job, line()));
+                    }
                 }
+            }
+        }
+    }
+
+    /// All that was there was read. If some of its jobs go on, those that have ended are an earlier matter.
+    fn begin(&mut self) {
+        if !self.is_over() {
+            self.board.forget_ended();
+        }
+        // Failures are told also of what was there before.
+        for (job, line) in std::mem::take(&mut self.before) {
+            if self.board.job(job).is_some() {
+                self.screen.say(&line);
             }
         }
     }
@@ -133,12 +155,17 @@ impl Watch {
     fn end(mut self, interrupted: bool) -> Exit {
         let now = self.now();
         let jobs: Vec<(JobId, _)> = self.board.jobs().collect();
-        for (_, job) in &jobs {
+        let earlier = jobs.len().saturating_sub(SUMMED_UP);
+        if earlier > 0 {
+            let earlier = count(earlier, "earlier job");
+            self.screen.say(&format!("{earlier}: `milepost status` lists them"));
+        }
+        for (_, job) in &jobs[earlier..] {
             let name = shortened(job.name.as_deref().unwrap_or("a job"), 80);
             self.screen.say(&format!("{name}: {}", summary_line(Some(job), now)));
         }
         let failed = jobs.iter().any(|(_, job)| job.failed > 0 || job.canceled > 0);
-        if let Some(rest) = self.problems.rest() {
+        if let Some(rest) = self.problems.rest(&self.following.follower.path()) {
             self.screen.say(&rest);
         }
         _ = self.screen.finish();

@@ -1,6 +1,9 @@
 //! What the tests share: jobs on a manual clock, streams read to what is there, and the checks that hold for any job.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) mod cli;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
