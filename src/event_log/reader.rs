@@ -160,8 +160,11 @@ impl Reader {
                     match record::parse(text) {
                         Ok(None) => {}
                         Ok(Some(Entry::Opened(opened))) => {
-                            (self.cursor.log, self.cursor.part) =
-                                (Some(opened.log.clone()), opened.part);
+                            // Further on it is of another log, that was put behind this one.
+                            if line == 1 {
+                                (self.cursor.log, self.cursor.part) =
+                                    (Some(opened.log.clone()), opened.part);
+                            }
                             if opened.version > VERSION {
                                 let version = opened.version;
                                 return Err(ReadError::Newer { file: path.clone(), version });
@@ -258,6 +261,10 @@ impl Reader {
             return Err(ReadError::Torn { file, line, bytes: torn });
         }
         if is_last {
+            if metadata.len() > lines.offset + torn as u64 {
+                // It has come since.
+                return Ok(true);
+            }
             self.seen = Some(stamp(metadata));
             return Ok(false);
         }
@@ -309,5 +316,30 @@ impl Iterator for Reader {
         // A file that can't be read is no endless list of errors.
         self.failed = matches!(read, Err(ReadError::Io { .. }));
         read.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_as_the_end_is_looked_at_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.log");
+        let line = format!(r#"{{"event":"log_opened","version":{VERSION},"log":"a","part":1,"#);
+        let line = format!("{line}\"at\":\"2026-07-01T12:00:00.000000Z\",\"writer\":\"test\"}}\n");
+        std::fs::write(&path, &line).expect("it is written");
+        let mut reader = Reader::open(&path).expect("it is there");
+        assert!(matches!(reader.next(), Some(Ok(Entry::Opened(_)))));
+        let lines = &mut reader.open.as_mut().expect("it is read").lines;
+        assert_eq!(lines.next().expect("it can be read"), Found::End(0));
+        let file = std::fs::OpenOptions::new().append(true).open(&path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("it is written");
+        assert!(reader.leave(0).expect("it can be looked at"), "there is more");
+        assert!(matches!(reader.next(), Some(Ok(Entry::Opened(_)))));
+        assert!(reader.next().is_none());
     }
 }
