@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::OpenError;
 use super::parts::{self, Head};
 use super::record::{self, LogOpened, VERSION};
-use crate::base::{Clock, block_on};
+use crate::base::{Clock, block_on, contain};
 use crate::model::{EventKind, Timestamp};
 
 /// What written events survive. In each case a batch is written by one call of the system, and a reader sees it at once.
@@ -60,11 +60,11 @@ impl<W: Write> Stream<W> {
 
 impl<W: Write + Send> Output for Stream<W> {
     fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
-        self.0.write(batch)
+        contained(|| self.0.write(batch))
     }
 
     fn sync(&mut self, _flushed: bool) -> io::Result<()> {
-        self.0.flush()
+        contained(|| self.0.flush())
     }
 
     fn is_full(&self, _batch: usize) -> bool {
@@ -74,6 +74,12 @@ impl<W: Write + Send> Output for Stream<W> {
     fn turn_over(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Runs code of the user's: a panic is an error of the output (G12).
+fn contained<R>(code: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+    contain("an event log's output", code)
+        .unwrap_or_else(|| Err(io::Error::other("a panic in the output")))
 }
 
 /// What is asked of the files of a log.
@@ -130,7 +136,12 @@ impl LogFile {
             Head::Part(there) => (opened.log, opened.part) = (there.log, there.part),
             Head::Headless => {}
             // A first line that was cut short is one of ours.
-            Head::Empty if is_begun(&file).map_err(failed)? => {}
+            Head::Empty if is_begun(&file).map_err(failed)? => {
+                // Its writer has died before it began the part that comes next.
+                if let Some(last) = parts::last_full(path) {
+                    (opened.log, opened.part) = (last.log, last.part + 1);
+                }
+            }
             Head::Empty | Head::Other => return Err(OpenError::OtherFile { file: path.into() }),
         }
         let full = parts::full_parts(path, &opened.log).into();
@@ -142,11 +153,16 @@ impl LogFile {
 
     /// Brings the file into a state in which whole lines can be appended.
     fn begin(&mut self) -> io::Result<()> {
-        if self.length > 0 && !ends_with_line(&self.file)? {
+        let head = Head::read(&self.file)?;
+        if matches!(head, Head::Empty) {
+            // A first line that was cut short says nothing, and a file is known by its first line (E1).
+            self.file.set_len(0)?;
+            self.length = 0;
+        } else if !ends_with_line(&self.file)? {
             // What was cut short stays a line of its own, that readers pass over.
             self.append(b"\n")?;
         }
-        if matches!(Head::read(&self.file)?, Head::Empty | Head::Other) {
+        if matches!(head, Head::Empty | Head::Other) {
             let mut line = Vec::new();
             record::write(&mut line, &self.opened);
             self.append(&line)?;
@@ -198,9 +214,13 @@ impl Output for LogFile {
                 std::fs::rename(&self.path, parts::path_of(&self.path, part))?;
                 self.full.push_back(part);
             }
-            self.file = open_append(&self.path)?;
-            // It is new, so that nobody else has a lock on it but who opened it in this moment.
-            _ = self.file.try_lock();
+            let file = open_append(&self.path)?;
+            if !lock(&file, &Clock::system())? {
+                // It came when there was no file.
+                let message = "another writer has opened it meanwhile";
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+            }
+            self.file = file;
             (self.length, self.empty) = (self.file.metadata()?.len(), None);
             self.opened.part = part + 1;
         }

@@ -105,6 +105,15 @@ pub(super) fn full_parts(log: &Path, id: &str) -> Vec<u32> {
     parts
 }
 
+/// What the last of the full parts beside a log's file says, whatever log it is of.
+pub(super) fn last_full(log: &Path) -> Option<LogOpened> {
+    let opened = |(path, rest): (PathBuf, String)| match look(&path).ok()?? {
+        (_, Head::Part(opened)) if rest.parse() == Ok(opened.part) => Some(opened),
+        _ => None,
+    };
+    siblings(log).filter_map(opened).max_by_key(|opened| opened.part)
+}
+
 /// The files beside a log's that have its name and more, with what is after the dot or dash.
 fn siblings(log: &Path) -> impl Iterator<Item = (PathBuf, String)> {
     let name = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
