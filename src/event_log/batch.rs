@@ -23,7 +23,7 @@ pub(super) struct Batch {
     jobs: HashMap<JobId, (Arc<JobCore>, JobDescribed)>,
     /// Jobs that have events in the batch, perhaps several times.
     touched: Vec<JobId>,
-    /// Those whose end is in the batch.
+    /// Those whose end is in the batch, or would be if it was to be written.
     ended: Vec<JobId>,
     lines: Vec<u8>,
     /// How many bytes of the lines were written before it failed.
@@ -66,14 +66,14 @@ impl Batch {
 
     pub(super) fn take(&mut self, event: Event) {
         let (job, kind) = (event.job(), event.kind());
-        if self.touched.last() != Some(&job) {
-            self.touched.push(job);
-        }
         if kind == EventKind::JobCompleted {
             self.ended.push(job);
         }
         if self.only.as_ref().is_some_and(|only| !only.contains(&kind)) {
             return;
+        }
+        if self.touched.last() != Some(&job) {
+            self.touched.push(job);
         }
         let before = self.lines.len();
         record::write(&mut self.lines, &event);
@@ -125,10 +125,15 @@ impl Batch {
         self.output.sync(flushed)?;
         self.written = 0;
         self.lines.clear();
+        self.let_go();
+        Ok(())
+    }
+
+    /// Forgets the jobs that have ended: all of them is written, or was not to be.
+    pub(super) fn let_go(&mut self) {
         for job in self.ended.drain(..) {
             self.jobs.remove(&job);
         }
-        Ok(())
     }
 
     /// Says again of jobs what has changed of what was said.

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::thread::ThreadId;
 
 use futures::channel::{mpsc, oneshot};
 
@@ -130,8 +132,10 @@ impl WriterBuilder {
         let scribe =
             Scribe::new(requested, Batch::new(output, target.clone(), self.only), self.clock);
         let thread = std::thread::Builder::new().name("milepost-log".into());
-        thread.spawn(|| scribe.run()).map_err(|source| OpenError::NoThread { source })?;
-        Ok(Writer { requests: Arc::new(Requests { requests, target }) })
+        let thread =
+            thread.spawn(|| scribe.run()).map_err(|source| OpenError::NoThread { source })?;
+        let (scribe, closing) = (thread.thread().id(), AtomicBool::new(false));
+        Ok(Writer { requests: Arc::new(Requests { requests, target, scribe, closing }) })
     }
 }
 
@@ -166,12 +170,13 @@ impl Writer {
         self.requests.ask(Request::Flush)
     }
 
-    /// Writes all events up to now, and no more; other clones of the writer do nothing from then on. Waits like
-    /// [`flush`](Writer::flush).
+    /// Writes all events up to now, and no more; other clones of the writer do nothing from then on. It returns at once and
+    /// waits like [`flush`](Writer::flush): what is not written when the process ends is lost to who doesn't wait.
     ///
     /// # Errors
     /// The events that have not been written can't be, and are lost.
     pub fn close(self) -> Flush {
+        self.requests.closing.store(true, Ordering::Relaxed);
         self.requests.ask(Request::Close)
     }
 }
@@ -180,6 +185,9 @@ impl Writer {
 struct Requests {
     requests: mpsc::UnboundedSender<Request>,
     target: Arc<str>,
+    scribe: ThreadId,
+    /// Somebody has asked to close it, and waits for that or doesn't want to.
+    closing: AtomicBool,
 }
 
 impl Requests {
@@ -197,8 +205,13 @@ impl Requests {
 
 impl Drop for Requests {
     fn drop(&mut self) {
-        // What can't be written was logged.
-        _ = self.ask(Request::Close).blocking();
+        let closed = self.ask(Request::Close);
+        // The scribe itself may be the last to have a job, and the job to have the writer.
+        let is_scribe = std::thread::current().id() == self.scribe;
+        if !is_scribe && !*self.closing.get_mut() {
+            // What can't be written was logged.
+            _ = closed.blocking();
+        }
     }
 }
 
