@@ -170,6 +170,15 @@ impl<E: StreamEvent> EventStream<E> {
         self.reader.job()
     }
 
+    /// The next event if there is one now, for one who waits for more as well: who is to be woken stays so.
+    #[allow(dead_code, reason = "only what reads many jobs does so, which are features")]
+    pub(crate) fn read(&mut self) -> Option<E> {
+        if let Some(quick) = E::quick(&mut self.reader) {
+            return Some(E::of_quick(&self.reader, quick));
+        }
+        self.reader.read().map(|item| E::of(&self.reader, item))
+    }
+
     // Inlined, the event would be copied once or twice on its way, which costs more than to make it.
     #[inline(never)]
     pub(crate) fn poll_event(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Option<E>> {

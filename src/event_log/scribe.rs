@@ -94,6 +94,7 @@ impl Scribe {
                 self.batch.take(event);
             }
             if self.batch.is_empty() {
+                self.batch.let_go();
                 return Poll::Pending;
             }
             _ = self.write(false);
@@ -115,16 +116,10 @@ impl Scribe {
 
     /// Writes all that has happened up to now.
     fn flush(&mut self) -> Result<(), WriteError> {
-        // Wake-ups may be on their way: each job is asked. What is asked without a waker is to be polled anew.
-        let mut result = Ok(());
-        for mut stream in std::mem::take(&mut self.streams) {
-            if result.is_ok() {
-                result = self.read_all(&mut stream);
-            }
-            if !stream.is_ended() {
-                self.streams.push(stream);
-            }
-        }
+        // Wake-ups may be on their way: each job is asked.
+        let mut streams = std::mem::take(&mut self.streams);
+        let result = streams.iter_mut().try_for_each(|stream| self.read_all(stream));
+        self.streams = streams;
         self.batch.look_at_all();
         result.and_then(|()| self.write(true))
     }
@@ -132,7 +127,7 @@ impl Scribe {
     /// Reads what has happened in a job up to now, however fast it goes on.
     fn read_all(&mut self, stream: &mut EventStream<Event>) -> Result<(), WriteError> {
         let last = self.batch.last_seq(stream.job());
-        while let Some(event) = stream.try_recv() {
+        while let Some(event) = stream.read() {
             let is_later = event.seq().is_some_and(|seq| seq > last);
             self.batch.take(event);
             if self.batch.len() >= BATCH {
