@@ -300,3 +300,43 @@ fn a_job_is_let_go_of_at_its_end_also_if_that_is_not_written() {
         }
     });
 }
+
+#[test]
+fn who_follows_from_now_on_between_two_parts_reads_what_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.log");
+    write_log(&path);
+    fs::rename(&path, folder.path().join("events.log.1")).unwrap();
+    let mut follower = Follower::from_now(&path).unwrap();
+    assert!(follower.try_next().is_none());
+    write_log(&path);
+    let entries: Vec<Entry> =
+        std::iter::from_fn(|| follower.try_next()).map(Result::unwrap).collect();
+    assert!(matches!(&entries[0], Entry::Opened(opened) if opened.part == 2), "{entries:?}");
+    assert_eq!(entries.len(), fs::read_to_string(&path).unwrap().lines().count());
+}
+
+#[test]
+fn parts_that_are_newer_than_the_file_are_read_once_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.log");
+    let part = |n: u32| folder.path().join(format!("events.log.{n}"));
+    let log = Writer::builder().rotate_at(1).open(&path).unwrap();
+    let job = Job::new("job");
+    log.add(&job);
+    for name in ["a", "b", "c", "d", "e"] {
+        job.reporter(name).unwrap().run_blocking(|_| Ok(())).unwrap();
+        log.flush().blocking().unwrap();
+    }
+    log.close().blocking().unwrap();
+    assert!(part(5).exists());
+    // As if an old file was put back.
+    fs::rename(part(3), &path).unwrap();
+    [2, 4].into_iter().for_each(|n| fs::remove_file(part(n)).unwrap());
+    let read: Vec<_> = Reader::open(&path).unwrap().take(200).collect();
+    assert!(read.len() < 200, "{:?}", &read[100..]);
+    assert!(
+        read.iter()
+            .any(|entry| matches!(entry, Err(ReadError::PartsMissing { first: 2, last: 2, .. })))
+    );
+}

@@ -104,10 +104,17 @@ impl Reader {
 
     /// Behind the last whole line of a log that need not be there yet.
     pub(super) fn ending(path: &Path) -> io::Result<Reader> {
-        let Some((file, head)) = parts::look(path)? else {
+        let found = match parts::look(path)? {
+            Some((_, Head::Empty)) | None => {
+                // The next part of a log may be made just now: then it ends with the last one.
+                let full = parts::last_full(path).map(|last| (Some(last.log), last.part));
+                full.and_then(|place| parts::find(path, &place).map(|(_, file)| (file, place)))
+            }
+            Some((file, head)) => Some((file, head.place())),
+        };
+        let Some((file, (log, part))) = found else {
             return Ok(Reader::at(path, Cursor::start_of(None, 1)));
         };
-        let (log, part) = head.place();
         let mut lines = Lines::new(file, 0, 0)?;
         while !matches!(lines.next()?, Found::End(_)) {}
         Ok(Reader::at(path, Cursor { log, part, lines: lines.lines, offset: lines.offset }))
@@ -232,7 +239,8 @@ impl Reader {
                 if place.0.as_ref() == Some(&opened.log) && opened.part > place.1 =>
             {
                 let full = parts::full_parts(&self.path, &opened.log);
-                let next = full.into_iter().find(|part| *part > place.1).unwrap_or(opened.part);
+                let between = |part: &u32| *part > place.1 && *part < opened.part;
+                let next = full.into_iter().find(between).unwrap_or(opened.part);
                 self.cursor = Cursor::start_of(place.0, next);
                 let file = self.path.clone();
                 Err(ReadError::PartsMissing { file, first: place.1, last: next - 1 })
