@@ -5,8 +5,9 @@
 mod common;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use common::{Inline, check_merged, jsons, lifecycle, running, within};
@@ -186,4 +187,34 @@ fn nothing_is_lost_while_many_jobs_are_added_from_many_threads() {
             assert!(matches!(told[&job].last(), Some(Event::JobCompleted(_))));
         }
     });
+}
+
+/// A waker that reads a feed as it is called.
+struct Reads(Mutex<(TrackedEvents, Vec<Event>)>);
+
+impl Wake for Reads {
+    fn wake(self: Arc<Self>) {
+        let (feed, events) = &mut *self.0.lock().unwrap();
+        events.extend(drain(feed));
+    }
+}
+
+#[test]
+fn what_has_happened_is_there_whoever_hears_of_it_first() {
+    let (tracker, job) = (tracker(), common::job().0);
+    tracker.track(&job);
+    let mut feed = tracker.events();
+    let mut end = job.job_state_changed();
+    let reads = Arc::new(Reads(Mutex::new((tracker.events(), Vec::new()))));
+    // It hears of the job's end before the feeds do.
+    let waker = Waker::from(reads.clone());
+    assert!(Pin::new(&mut end).poll_next(&mut Context::from_waker(&waker)).is_pending());
+    assert!(reads.0.lock().unwrap().0.try_recv().is_none());
+    assert!(feed.try_recv().is_none());
+    drop(job);
+    let events = std::mem::take(&mut reads.0.lock().unwrap().1);
+    assert!(matches!(events.last(), Some(Event::JobCompleted(_))), "{events:?}");
+    assert_eq!(jsons(&drain(&mut feed)), jsons(&events));
+    drop(tracker);
+    assert!(feed.blocking_next().is_none());
 }

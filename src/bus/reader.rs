@@ -158,7 +158,8 @@ impl Reader {
         self.progress.as_mut().filter(|_| self.held.is_none())?.next_plain()
     }
 
-    fn read(&mut self) -> Option<Item> {
+    /// The next item if there is one now. Neither registers a waker nor notices the job's end.
+    pub(crate) fn read(&mut self) -> Option<Item> {
         if self.alone {
             return self.next_packed();
         }

@@ -16,7 +16,7 @@ use futures::stream::FusedStream;
 use super::item::{Item, Quick, Told};
 use super::reader::Reader;
 use super::record::Packed;
-use super::source::{Opened, Source, Start, mask};
+use super::source::{Moment, Opened, Source, Start, mask};
 use crate::base::{Clock, block_on};
 use crate::model::{
     Cause, Event, JobCompleted, JobId, JobStateChanged, ProgressWindow, Properties, TaskAdded,
@@ -168,6 +168,25 @@ impl<E: StreamEvent> EventStream<E> {
     /// The job whose events these are.
     pub fn job(&self) -> JobId {
         self.reader.job()
+    }
+
+    /// How far the job is now.
+    #[allow(dead_code, reason = "only the event log asks for it, which is a feature")]
+    pub(crate) fn moment(&self) -> Moment {
+        self.reader.source().moment()
+    }
+
+    /// The next event if there is one now, for one who waits for more as well: who is to be woken stays so. With a moment,
+    /// only if not all of what there was then was read.
+    #[allow(dead_code, reason = "only what reads many jobs does so, which are features")]
+    pub(crate) fn read(&mut self, until: Option<Moment>) -> Option<E> {
+        if until.is_some_and(|moment| self.reader.is_past(moment)) {
+            return None;
+        }
+        if let Some(quick) = E::quick(&mut self.reader) {
+            return Some(E::of_quick(&self.reader, quick));
+        }
+        self.reader.read().map(|item| E::of(&self.reader, item))
     }
 
     // Inlined, the event would be copied once or twice on its way, which costs more than to make it.

@@ -62,11 +62,6 @@ impl Batch {
         true
     }
 
-    /// The number of the last event of a job.
-    pub(super) fn last_seq(&self, job: JobId) -> u64 {
-        self.jobs.get(&job).map_or(0, |(job, _)| job.look(|ledger| ledger.last_seq()))
-    }
-
     pub(super) fn take(&mut self, event: Event) {
         let (job, kind) = (event.job(), event.kind());
         if self.last != Some(job) {

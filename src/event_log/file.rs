@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::OpenError;
 use super::parts::{self, Head};
 use super::record::{self, LogOpened, VERSION};
-use crate::base::{Clock, block_on};
+use crate::base::{Clock, block_on, contain};
 use crate::model::{EventKind, Timestamp};
 
 /// What written events survive. In each case a batch is written by one call of the system, and a reader sees it at once.
@@ -60,11 +60,11 @@ impl<W: Write> Stream<W> {
 
 impl<W: Write + Send> Output for Stream<W> {
     fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
-        self.0.write(batch)
+        contained(|| self.0.write(batch))
     }
 
     fn sync(&mut self, _flushed: bool) -> io::Result<()> {
-        self.0.flush()
+        contained(|| self.0.flush())
     }
 
     fn is_full(&self, _batch: usize) -> bool {
@@ -74,6 +74,12 @@ impl<W: Write + Send> Output for Stream<W> {
     fn turn_over(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Runs code of the user's: a panic is an error of the output (G12).
+fn contained<R>(code: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+    contain("an event log's output", code)
+        .unwrap_or_else(|| Err(io::Error::other("a panic in the output")))
 }
 
 /// What is asked of the files of a log.

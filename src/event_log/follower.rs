@@ -22,6 +22,9 @@ use crate::base::{Clock, Sleep, block_on};
 /// How often a file is looked at, whether the system tells of a change or not.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// With less between them, one look would follow the other without an end.
+const SHORTEST_LOOK: Duration = Duration::from_millis(1);
+
 /// Follows an event log while it is written, from its beginning, from a [`Cursor`], or from what comes now on. It is a
 /// [`Stream`], works on any executor ([`next`](Follower::next)) and on plain threads
 /// ([`blocking_next`](Follower::blocking_next), [`try_next`](Follower::try_next)), and never ends: the log's jobs say when
@@ -94,9 +97,10 @@ impl Follower {
         Follower { reader, waker, watched: None, look: LOOK, clock, sleep: None }
     }
 
-    /// How often the file is looked at, whether the system tells of a change or not: once a second unless set.
+    /// How often the file is looked at, whether the system tells of a change or not: once a second unless set, at most once
+    /// a millisecond.
     pub fn look_every(mut self, interval: Duration) -> Self {
-        (self.look, self.sleep) = (interval, None);
+        (self.look, self.sleep) = (interval.max(SHORTEST_LOOK), None);
         self
     }
 

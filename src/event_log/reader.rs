@@ -254,7 +254,8 @@ impl Reader {
             {
                 let full = parts::full_parts(&self.path, &opened.log);
                 let full = full.into_iter().map(|(part, _)| part);
-                let next = full.filter(|part| *part > place.1).min().unwrap_or(opened.part);
+                let between = full.filter(|part| *part > place.1 && *part < opened.part);
+                let next = between.min().unwrap_or(opened.part);
                 self.cursor = Cursor::start_of(place.0, next);
                 let file = self.path.clone();
                 Err(ReadError::PartsMissing { file, first: place.1, last: next - 1 })
@@ -351,5 +352,30 @@ impl Iterator for Reader {
         // A file that can't be read is no endless list of errors.
         self.failed = matches!(read, Err(ReadError::Io { .. }));
         read.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_as_the_end_is_looked_at_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.log");
+        let line = format!(r#"{{"event":"log_opened","version":{VERSION},"log":"a","part":1,"#);
+        let line = format!("{line}\"at\":\"2026-07-01T12:00:00.000000Z\",\"writer\":\"test\"}}\n");
+        std::fs::write(&path, &line).expect("it is written");
+        let mut reader = Reader::open(&path).expect("it is there");
+        assert!(matches!(reader.next(), Some(Ok(Entry::Opened(_)))));
+        let lines = &mut reader.open.as_mut().expect("it is read").lines;
+        assert_eq!(lines.next().expect("it can be read"), Found::End(0));
+        let file = std::fs::OpenOptions::new().append(true).open(&path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("it is written");
+        assert!(reader.leave(0).expect("it can be looked at"), "there is more");
+        assert!(matches!(reader.next(), Some(Ok(Entry::Opened(_)))));
+        assert!(reader.next().is_none());
     }
 }

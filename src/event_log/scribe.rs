@@ -91,6 +91,11 @@ impl Scribe {
                     return Poll::Pending;
                 }
                 self.pause = None;
+                // What has failed goes first (E2).
+                if !self.batch.is_empty() {
+                    _ = self.write(false);
+                    continue;
+                }
             }
             let mut taken = 0;
             while self.batch.len() < BATCH
@@ -123,31 +128,21 @@ impl Scribe {
 
     /// Writes all that has happened up to now.
     fn flush(&mut self) -> Result<(), WriteError> {
-        // Wake-ups may be on their way: each job is asked. What is asked without a waker is to be polled anew.
-        let mut result = Ok(());
-        for mut stream in std::mem::take(&mut self.streams) {
-            if result.is_ok() {
-                result = self.read_all(&mut stream);
-            }
-            if !stream.is_ended() {
-                self.streams.push(stream);
-            }
-        }
+        // Wake-ups may be on their way: each job is asked.
+        let mut streams = std::mem::take(&mut self.streams);
+        let result = streams.iter_mut().try_for_each(|stream| self.read_all(stream));
+        self.streams = streams;
         self.batch.look_at_all();
         result.and_then(|()| self.write(true))
     }
 
     /// Reads what has happened in a job up to now, however fast it goes on.
     fn read_all(&mut self, stream: &mut EventStream<Event>) -> Result<(), WriteError> {
-        let last = self.batch.last_seq(stream.job());
-        while let Some(event) = stream.try_recv() {
-            let is_later = event.seq().is_some_and(|seq| seq > last);
+        let now = stream.moment();
+        while let Some(event) = stream.read(Some(now)) {
             self.batch.take(event);
             if self.batch.len() >= BATCH {
                 self.write(false)?;
-            }
-            if is_later {
-                break;
             }
         }
         Ok(())

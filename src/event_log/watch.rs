@@ -10,6 +10,8 @@ use futures::task::AtomicWaker;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use parking_lot::Mutex;
 
+use crate::base::{contain, run_on_pool};
+
 /// Files by folder and name: folders are watched, so that a file can come, go, and be another one.
 type Folders = HashMap<PathBuf, HashMap<OsString, Vec<Weak<AtomicWaker>>>>;
 
@@ -49,10 +51,16 @@ fn wake(folders: &Mutex<Folders>, event: notify::Result<notify::Event>) {
         wakers.extend(files.and_then(|files| files.get(name)).into_iter().flatten().cloned());
     }
     drop(folders);
-    // A waker is code of others.
-    for waker in wakers.iter().filter_map(Weak::upgrade) {
-        waker.wake();
+    if wakers.is_empty() {
+        return;
     }
+    // A waker is code of others. It may drop a follower, which waits for this thread; and nobody may be left to drop it but
+    // who calls it. Without a thread, followers look from time to time.
+    _ = run_on_pool(move || {
+        for waker in wakers {
+            contain("a waker", || waker.upgrade().inspect(|waker| waker.wake()));
+        }
+    });
 }
 
 /// One who waits for a file to change. Whoever drops it waits no more.

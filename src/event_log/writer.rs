@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::thread::ThreadId;
 
@@ -135,7 +136,8 @@ impl WriterBuilder {
         let thread = std::thread::Builder::new().name("milepost-log".into());
         let spawned = thread.spawn(|| scribe.run());
         let thread = spawned.map_err(|source| OpenError::NoThread { source })?.thread().id();
-        Ok(Writer { requests: Arc::new(Requests { requests, target, thread }) })
+        let closing = AtomicBool::new(false);
+        Ok(Writer { requests: Arc::new(Requests { requests, target, thread, closing }) })
     }
 }
 
@@ -195,12 +197,13 @@ impl Writer {
         self.requests.ask(Request::Flush)
     }
 
-    /// Writes all events up to now, and no more; other clones of the writer do nothing from then on. Waits like
-    /// [`flush`](Writer::flush).
+    /// Writes all events up to now, and no more; other clones of the writer do nothing from then on. It returns at once and
+    /// waits like [`flush`](Writer::flush): what is not written when the process ends is lost to who doesn't wait.
     ///
     /// # Errors
     /// The events that have not been written can't be, and are lost.
     pub fn close(self) -> Flush {
+        self.requests.closing.store(true, Ordering::Relaxed);
         self.requests.ask(Request::Close)
     }
 }
@@ -211,6 +214,8 @@ struct Requests {
     target: Arc<str>,
     /// The writer's own.
     thread: ThreadId,
+    /// Somebody has asked to close it, and waits for that or doesn't want to.
+    closing: AtomicBool,
 }
 
 impl Requests {
@@ -237,7 +242,8 @@ impl Drop for Requests {
     fn drop(&mut self) {
         let closed = self.ask(Request::Close);
         // The last one may be with a job, as an output, and go with it where the writer lets go of it.
-        if std::thread::current().id() != self.thread {
+        let is_own = std::thread::current().id() == self.thread;
+        if !is_own && !*self.closing.get_mut() {
             // What can't be written was logged.
             _ = closed.blocking();
         }

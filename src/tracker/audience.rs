@@ -110,6 +110,7 @@ impl Shared {
         let mut audience = self.audience.lock();
         let live = self.look_leaving(&mut garbage, |index, _| index.live());
         seat.join(live.iter().map(stream));
+        audience.seats.retain(|seat| seat.strong_count() > 0);
         audience.seats.push(Arc::downgrade(&seat));
         drop(audience);
         drop((live, garbage));

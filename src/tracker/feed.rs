@@ -72,7 +72,10 @@ impl TrackedEvents {
                 Poll::Ready(event) => return event,
                 // A set of many streams yields now and then, and asks to be polled again.
                 Poll::Pending if again.0.swap(false, Ordering::AcqRel) => {}
-                Poll::Pending => return None,
+                // Wake-ups may be on their way: each job is asked.
+                Poll::Pending => {
+                    return self.streams.iter_mut().find_map(|stream| stream.read(None));
+                }
             }
         }
     }
