@@ -89,7 +89,8 @@ Examples:
   milepost run --event-log events.log commands.txt   in one terminal
   milepost watch events.log                          in another one
 
-The file need not be there yet.
+The file need not be there yet. Jobs that have ended are left out if others go on;
+if all have ended, it sums them up.
 
 Exit codes:
   0 all tasks completed, 1 some failed or were canceled, 2 there can't be such a
