@@ -73,7 +73,7 @@ const LOG_HELP: &str = "\
 Examples:
   milepost log events.log                what happened, a line each
   milepost log --follow --from now events.log
-  milepost log --json events.log | jq -r 'select(.event == \"task_completed\") | .name'
+  milepost log --json events.log | jq -r 'select(.error) | .name'
   milepost log --show-cursor events.log  tells where it ended ...
   milepost log --from CURSOR events.log  ... and this goes on from there
 
