@@ -8,11 +8,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use common::cli::*;
 use common::within;
 use rustix::process::Signal;
 use tempfile::TempDir;
+
+/// Between commands that are typed.
+const PACE: Duration = Duration::from_millis(20);
 
 const LOG: &str = "019f3c5e-8d0a-7c3e-9b1a-2f60c1d7a5e4";
 const JOB: &str = "019f3c5e-8d0a-7c3e-9b1a-2f60c1d7a5e5";
@@ -235,7 +240,7 @@ fn following_shows_what_is_appended_and_ends_by_a_signal() {
     fs::rename(&path, folder.path("events.log.1")).unwrap();
     fs::write(&path, lines(&all, 0..1).replace(r#""part":1"#, r#""part":2"#) + &lines(&all, 9..12))
         .unwrap();
-    let (told, _) = wait_for(stdout, "the job, in");
+    let (told, _stdout) = wait_for(stdout, "the job, in");
     assert!(SENTENCES.ends_with(&told) && told.lines().count() == 3, "{told}");
     signal(&child, Signal::INT);
     let stderr = child.stderr.take().unwrap();
@@ -468,8 +473,8 @@ fn a_watch_is_not_about_jobs_that_had_ended_before() {
     // Once it tells of one that completed, it has read what was there before.
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let feeder = std::thread::spawn(move || {
-        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
-            writeln!(stdin, "sleep 0.02").unwrap();
+        while stopped.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
+            writeln!(stdin, "true").unwrap();
         }
     });
     let (_, stderr) = wait_for(BufReader::new(watch.stderr.take().unwrap()), "] ok ");

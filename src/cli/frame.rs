@@ -152,7 +152,7 @@ fn job_line(job: &JobView, now: Timestamp, width: usize) -> Line {
     }
     let head = fitting(parts, width);
     // Where there is no room for the blanks before it, there is none for a name.
-    let name = job.name.as_deref().filter(|_| head.ends_with(' '));
+    let name = job.name.as_deref().filter(|_| head.is_empty() || head.ends_with(' '));
     let text = name.map(|name| printable(name).into_owned());
     Line { kind: Kind::Job, head, text: text.unwrap_or_default() }
 }
@@ -390,7 +390,7 @@ mod tests {
         for width in 1..100 {
             for line in scene.lines(width, 9) {
                 let name = line.find("copy").or_else(|| line.find("cp "));
-                let has_gap = name.is_none_or(|at| line[..at].ends_with(' '));
+                let has_gap = name.is_none_or(|at| at == 0 || line[..at].ends_with(' '));
                 assert!(has_gap, "{width}: {line}");
             }
         }
