@@ -264,7 +264,6 @@ fn nobody_who_reads_ends_them() {
         &["log"][..],
         &["log", "--json"],
         &["status", "--json"],
-        &["status", "--tasks"],
         // This one sees it though there is nothing more to print.
         &["log", "--follow"],
     ] {
