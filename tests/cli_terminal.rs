@@ -1,4 +1,4 @@
-//! Drives `milepost run` through a pseudo-terminal, whose screen it reads: bars, Ctrl-C, sizes.
+//! Drives `milepost run` and `watch` through pseudo-terminals, whose screens it reads: bars, Ctrl-C, sizes.
 #![cfg(all(unix, feature = "cli"))]
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
@@ -267,4 +267,101 @@ fn colors_are_left_out_if_nobody_wants_them() {
         session.raw
     );
     assert_eq!(session.end().0, 0);
+}
+
+/// Two terminals: one runs two commands that wait for the gate, and one watches.
+fn run_and_watch(dir: &tempfile::TempDir, script: &str, size: (u16, u16)) -> (Session, Session) {
+    let log = dir.path().join("events.log").display().to_string();
+    let mut watch = Session::new(size.0, size.1, &["watch", &log]);
+    // Words may be wrapped.
+    watch.wait_for("milepost:");
+    let args = ["run", "-j4", "--event-log", &log, "--", "sh", "-c", script, ":::", "one", "two"];
+    (Session::new(size.0, size.1, &args), watch)
+}
+
+const PROGRESS: &str =
+    r#"printf 'total 4\nunit files\nprogress 1\nmessage of %s\n' "$0" > $MILEPOST_PROGRESS"#;
+
+#[test]
+fn a_watch_shows_the_bars_of_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = gate(&dir);
+    let (mut run, mut watch) = run_and_watch(&dir, &until(&gate, PROGRESS), (24, 80));
+    let log = dir.path().join("events.log").display().to_string();
+    let both = |shown: &str| shown.contains("of one") && shown.contains("of two");
+    run.wait_until(both);
+    watch.wait_until(both);
+    // One that begins in the middle.
+    let mut late = Session::new(24, 80, &["watch", &log]);
+    for session in [&mut watch, &mut late] {
+        let shown = session.wait_until(both);
+        let lines: Vec<&str> = shown.lines().filter(|line| line.contains('[')).collect();
+        assert_eq!(lines.len(), 3, "{shown}");
+        assert!(lines[0].starts_with("[====>               ]  0/2  2 running"), "{shown}");
+        assert!(lines[1].starts_with("  25%  [=>        ]"), "{shown}");
+        assert!(lines[1].contains("1/4 files"), "{shown}");
+    }
+    std::fs::write(&gate, "").unwrap();
+    assert_eq!(run.end().0, 0);
+    for session in [watch, late] {
+        let (code, left) = session.end();
+        assert_eq!(code, 0);
+        assert!(left.contains("sh: 2 tasks in ") && left.ends_with(": 2 ok"), "{left}");
+        assert!(!left.contains('['), "{left}");
+    }
+}
+
+#[test]
+fn a_watch_tells_of_failures_and_ends_like_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = until(&gate(&dir), r"expr $0 : o >/dev/null || exit 3");
+    let (run, mut watch) = run_and_watch(&dir, &script, (24, 80));
+    let shown = watch.wait_until(|shown| shown.contains("1/2  1 failed  1 running"));
+    assert!(shown.contains("[1/2] failed (exit 3)"), "{shown}");
+    std::fs::write(gate(&dir), "").unwrap();
+    assert_eq!(run.end().0, 1);
+    let (code, left) = watch.end();
+    assert_eq!(code, 1);
+    assert!(left.ends_with(": 1 ok, 1 failed"), "{left}");
+}
+
+#[test]
+fn a_watch_says_that_the_run_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = gate(&dir);
+    let (run, mut watch) = run_and_watch(&dir, &until(&gate, PROGRESS), (24, 100));
+    watch.wait_until(|shown| shown.contains("of one") && shown.contains("of two"));
+    // Its commands go on, until they see the gate.
+    let pid = rustix::process::Pid::from_raw(run.child.process_id().unwrap() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let shown = watch.wait_for("nobody writes the log any more; 1 job has not ended (Ctrl-C ends)");
+    assert!(shown.contains("  25%"), "{shown}");
+    std::fs::write(&gate, "").unwrap();
+    watch.ctrl_c();
+    let (code, left) = watch.end();
+    assert_eq!(code, 130);
+    assert!(left.ends_with(": 2 running"), "{left}");
+}
+
+#[test]
+fn a_watch_fits_into_any_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = gate(&dir);
+    let report =
+        r"printf 'total 4\nprogress 1\nmessage 大きなファイルを\033[31m\n' > $MILEPOST_PROGRESS";
+    let (mut run, mut watch) = run_and_watch(&dir, &until(&gate, report), (6, 20));
+    run.wait_until(|shown| shown.matches("25%").count() == 2);
+    watch.wait_until(|shown| shown.matches("25%").count() == 2);
+    for (rows, cols, shows) in
+        [(30, 100, "2 running"), (3, 20, "and 2 more"), (10, 60, "2 running")]
+    {
+        watch.master.resize(size(rows, cols)).unwrap();
+        watch.screen = InMemoryTerm::new(rows, cols);
+        let shown = watch.wait_until(|shown| shown.contains(shows));
+        assert!(shown.lines().count() <= usize::from(rows), "{shown}");
+    }
+    assert!(!watch.raw.contains("\x1b[31m"), "{:?}", watch.raw);
+    std::fs::write(&gate, "").unwrap();
+    assert_eq!(run.end().0, 0);
+    assert_eq!(watch.end().0, 0);
 }

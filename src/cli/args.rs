@@ -73,7 +73,7 @@ const LOG_HELP: &str = "\
 Examples:
   milepost log events.log                what happened, a line each
   milepost log --follow --from now events.log
-  milepost log --json events.log | jq -r 'select(.event == \"task_completed\") | .name'
+  milepost log --json events.log | jq -r 'select(.error) | .name'
   milepost log --show-cursor events.log  tells where it ended ...
   milepost log --from CURSOR events.log  ... and this goes on from there
 
@@ -89,7 +89,8 @@ Examples:
   milepost run --event-log events.log commands.txt   in one terminal
   milepost watch events.log                          in another one
 
-The file need not be there yet.
+The file need not be there yet. Jobs that have ended are left out if others go on;
+if all have ended, it sums them up.
 
 Exit codes:
   0 all tasks completed, 1 some failed or were canceled, 2 there can't be such a

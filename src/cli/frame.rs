@@ -150,8 +150,11 @@ fn job_line(job: &JobView, now: Timestamp, width: usize) -> Line {
     if let Some(left) = job.left(now) {
         parts.push((4, format!("ETA {}", short(left))));
     }
-    let text = job.name.as_deref().map(|name| printable(name).into_owned());
-    Line { kind: Kind::Job, head: fitting(parts, width), text: text.unwrap_or_default() }
+    let head = fitting(parts, width);
+    // Where there is no room for the blanks before it, there is none for a name.
+    let name = job.name.as_deref().filter(|_| head.is_empty() || head.ends_with(' '));
+    let text = name.map(|name| printable(name).into_owned());
+    Line { kind: Kind::Job, head, text: text.unwrap_or_default() }
 }
 
 fn task_line(running: &Running, now: Timestamp, width: usize) -> Line {
@@ -169,7 +172,10 @@ fn task_line(running: &Running, now: Timestamp, width: usize) -> Line {
     }
     parts.push((1, format!("{:>6}", short(now.duration_since(running.since)))));
     // At least half of the line is the task's.
-    let head = format!(" {}", fitting(parts, width / 2));
+    let mut head = format!(" {}", fitting(parts, width / 2));
+    if !head.ends_with(' ') {
+        head.push(' ');
+    }
     let mut details = Vec::new();
     match running.state {
         TaskState::Suspended => details.push("suspended".to_owned()),
@@ -375,6 +381,19 @@ mod tests {
         );
         let lines = text(layout.lines(&board, now, Size { width: 80, height: 3 }));
         assert_eq!(lines, ["a", "and 2 jobs more"]);
+    }
+
+    #[test]
+    fn a_name_is_never_without_its_gap() {
+        let mut scene = Scene::new(2);
+        scene.clock.advance(Duration::from_secs(3));
+        for width in 1..100 {
+            for line in scene.lines(width, 9) {
+                let name = line.find("copy").or_else(|| line.find("cp "));
+                let has_gap = name.is_none_or(|at| at == 0 || line[..at].ends_with(' '));
+                assert!(has_gap, "{width}: {line}");
+            }
+        }
     }
 
     #[test]

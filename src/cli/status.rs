@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use super::args::StatusArgs;
 use super::exit::{Exit, UsageError};
@@ -41,7 +43,11 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
         say(&rest);
     }
     let is_written = Reader::open(&args.file).map_err(usage)?.is_written();
-    let text = if args.json { json(&replay) } else { table(&replay, args.tasks, is_written) };
+    let text = if args.json {
+        json(&replay)
+    } else {
+        table(&replay, args.tasks, is_written, until(&args.file, is_written))
+    };
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     Ok(match written {
         Ok(()) => problems.exit(Exit::Success),
@@ -51,6 +57,17 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
             Exit::Failure
         }
     })
+}
+
+/// Up to when the log tells: now, or when somebody last wrote it.
+fn until(path: &Path, is_written: Option<bool>) -> Timestamp {
+    let now = Timestamp::from_micros(Clock::system().wall_micros());
+    let changed = std::fs::metadata(path).and_then(|found| found.modified()).ok();
+    let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
+    match since.and_then(|since| u64::try_from(since.as_micros()).ok()) {
+        Some(micros) if is_written == Some(false) => now.min(Timestamp::from_micros(micros)),
+        _ => now,
+    }
 }
 
 /// A snapshot a line.
@@ -65,12 +82,11 @@ const HEAD: [&str; 8] =
 /// Failed, canceled, running.
 const NOT_ALWAYS: std::ops::RangeInclusive<usize> = 3..=5;
 
-fn table(replay: &Replay, all_tasks: bool, is_written: Option<bool>) -> String {
+fn table(replay: &Replay, all_tasks: bool, is_written: Option<bool>, now: Timestamp) -> String {
     let jobs: Vec<JobSnapshot> = replay.snapshots().collect();
     if jobs.is_empty() {
         return "no jobs\n".into();
     }
-    let now = Timestamp::from_micros(Clock::system().wall_micros());
     let rows: Vec<[String; HEAD.len()]> = jobs.iter().map(|job| row(job, now)).collect();
     let mut text = columns(&rows, jobs.iter().map(|job| shortened(&job.name, LONGEST)));
     for job in &jobs {

@@ -147,7 +147,7 @@ impl Watch {
             let have = if jobs == 1 { "has" } else { "have" };
             let jobs = count(jobs, "job");
             self.screen.say(&format!(
-                "milepost: nobody writes the log any more, and {jobs} {have} not ended; waiting (Ctrl-C ends)"
+                "milepost: nobody writes the log any more; {jobs} {have} not ended (Ctrl-C ends)"
             ));
         }
     }
