@@ -324,12 +324,12 @@ fn parts_that_are_newer_than_the_file_are_read_once_at_most() {
     let log = Writer::builder().rotate_at(1).open(&path).unwrap();
     let job = Job::new("job");
     log.add(&job);
-    for name in ["a", "b", "c", "d", "e"] {
+    for name in ["a", "b", "c", "d", "e", "f", "g"] {
         job.reporter(name).unwrap().run_blocking(|_| Ok(())).unwrap();
         log.flush().blocking().unwrap();
     }
     log.close().blocking().unwrap();
-    assert!(part(5).exists());
+    assert!(part(6).exists());
     // As if an old file was put back.
     fs::rename(part(3), &path).unwrap();
     [2, 4].into_iter().for_each(|n| fs::remove_file(part(n)).unwrap());

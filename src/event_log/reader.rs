@@ -370,6 +370,7 @@ mod tests {
         std::fs::write(&path, &line).expect("it is written");
         let mut reader = Reader::open(&path).expect("it is there");
         assert!(matches!(reader.next(), Some(Ok(Entry::Opened(_)))));
+        assert!(reader.enter().expect("it can be read"));
         let lines = &mut reader.open.as_mut().expect("it is read").lines;
         assert_eq!(lines.next().expect("it can be read"), Found::End(0));
         let file = std::fs::OpenOptions::new().append(true).open(&path);

@@ -107,7 +107,7 @@ impl Scribe {
             }
             if !self.batch.is_empty() {
                 _ = self.write(false);
-            } else if taken < TAKEN {
+            } else if taken == 0 {
                 return Poll::Pending;
             }
         }
