@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    let adas = Query::new().label("user", "ada").order(Order::OldestFirst);
+    let adas = Query::new().property("user", "ada").order(Order::OldestFirst);
     for record in tracker.query(&adas.select([Field::Name, Field::Counts])) {
         let completed = record.counts.unwrap_or_default().completed();
         println!("of ada: {}, {completed} frames", record.name.unwrap_or_default());

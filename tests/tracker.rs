@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use common::{ByHand, Inline, at, ms, running, step};
-use milepost::tracker::{Field, JobRecord, Limit, Order, Query, Unknown};
+use milepost::tracker::{Field, JobRecord, Limit, Order, Query, UnknownJob};
 use milepost::{
     Job, JobId, JobState, ManualClock, ObservedScheduler, Scheduler, SubmitError, TaskError,
     TaskQueue, TaskState, Tracker,
@@ -143,11 +143,11 @@ fn queries_find_what_they_ask_for() {
     assert_eq!(found(q().name("n*")), "noon night");
     assert_eq!(found(q().name("?ay")), "day");
     assert_eq!((found(q().name("oo")), found(q().name(""))), (String::new(), String::new()));
-    assert_eq!(found(q().label("user", "ada")), "noon day");
-    assert_eq!(found(q().label("user", "ada").label("gpus", 2)), "");
-    assert_eq!(found(q().label("gpus", 2)), "night");
-    assert_eq!(found(q().label("gpus", "2")), "", "a text is no number");
-    assert_eq!(found(q().has_label("gpus")), "night");
+    assert_eq!(found(q().property("user", "ada")), "noon day");
+    assert_eq!(found(q().property("user", "ada").property("gpus", 2)), "");
+    assert_eq!(found(q().property("gpus", 2)), "night");
+    assert_eq!(found(q().property("gpus", "2")), "", "a text is no number");
+    assert_eq!(found(q().has_property("gpus")), "night");
     assert_eq!(found(q().created_since(at(20))), "noon night");
     assert_eq!(found(q().created_until(at(20))), "day");
     assert_eq!(found(q().created_since(at(20)).created_until(at(30))), "night");
@@ -208,7 +208,7 @@ fn records_are_kept_for_as_long_as_asked_and_then_it_says_so() {
     assert_eq!(tracker.get(early).unwrap().name.as_deref(), Some("early"));
     clock.advance(ms(1));
     let unknown = tracker.get(early).unwrap_err();
-    let Unknown::Expired { job, ended_at, .. } = unknown else { panic!("{unknown:?}") };
+    let UnknownJob::Expired { job, ended_at, .. } = unknown else { panic!("{unknown:?}") };
     assert_eq!((job, ended_at), (early, at(0)));
     assert!(unknown.to_string().contains("`TrackerBuilder::retention`"), "{unknown}");
     assert_eq!(names(&tracker.query(&Query::new())), ["live", "late"]);
@@ -224,7 +224,7 @@ fn records_are_kept_for_as_long_as_asked_and_then_it_says_so() {
 fn no_retention_at_all_and_retention_for_ever_work() {
     let clock = ManualClock::new();
     let none = Tracker::builder().clock(clock.clock()).retention(Duration::ZERO).build();
-    assert!(matches!(none.get(end(tracked(&none, &clock, "a"))), Err(Unknown::Expired { .. })));
+    assert!(matches!(none.get(end(tracked(&none, &clock, "a"))), Err(UnknownJob::Expired { .. })));
     let ever = Tracker::builder().clock(clock.clock()).retention(Duration::MAX).build();
     let id = end(tracked(&ever, &clock, "a"));
     clock.advance(Duration::MAX);
@@ -244,7 +244,7 @@ fn too_many_records_go_by_their_ends() {
         drop(job);
     }
     let unknown = tracker.get(all[3]).unwrap_err();
-    let Unknown::Evicted { limit, ended_at, .. } = unknown else { panic!("{unknown:?}") };
+    let UnknownJob::Evicted { limit, ended_at, .. } = unknown else { panic!("{unknown:?}") };
     assert_eq!((limit, ended_at), (Limit::Jobs(2), at(0)));
     assert!(
         unknown.to_string().contains("2 others")
@@ -273,13 +273,13 @@ fn records_take_no_more_memory_than_they_may() {
     let large = with_tasks(500);
     assert!(matches!(
         tracker.get(small[0]),
-        Err(Unknown::Evicted { limit: Limit::Bytes(100_000), .. }) | Ok(_)
+        Err(UnknownJob::Evicted { limit: Limit::Bytes(100_000), .. }) | Ok(_)
     ));
     let larger = with_tasks(400);
     assert!(tracker.get(larger).is_ok(), "the youngest fits");
     let unknown = tracker.get(large).unwrap_err();
     assert!(
-        matches!(unknown, Unknown::Evicted { limit: Limit::Bytes(100_000), .. }),
+        matches!(unknown, UnknownJob::Evicted { limit: Limit::Bytes(100_000), .. }),
         "{unknown:?}"
     );
     assert!(unknown.to_string().contains("`TrackerBuilder::max_bytes`"), "{unknown}");
@@ -293,7 +293,7 @@ fn records_take_no_more_memory_than_they_may() {
 fn what_was_never_tracked_is_not_known_and_tracking_twice_is_tracking_once() {
     let (tracker, clock) = tracker();
     let (job, other) = (tracked(&tracker, &clock, "job"), Job::new("other"));
-    assert_eq!(tracker.get(other.id()), Err(Unknown::NeverSeen { job: other.id() }));
+    assert_eq!(tracker.get(other.id()), Err(UnknownJob::NeverSeen { job: other.id() }));
     tracker.clone().track(&job);
     assert_eq!(tracker.query(&Query::new()).len(), 1);
     job.submit(&Inline).unwrap(); // it has no tasks, and ends
@@ -314,9 +314,9 @@ fn a_job_may_be_tracked_late_and_by_several() {
     assert_eq!(two.get(job.id()).unwrap().ended_at, Some(at(0)));
     assert_eq!(two.query(&Query::new().with_tasks())[0].tasks.len(), 1);
     clock.advance(MINUTE);
-    assert!(matches!(two.get(job.id()), Err(Unknown::Expired { .. })));
+    assert!(matches!(two.get(job.id()), Err(UnknownJob::Expired { .. })));
     two.track(&job);
-    assert!(matches!(two.get(job.id()), Err(Unknown::Expired { .. })), "not again");
+    assert!(matches!(two.get(job.id()), Err(UnknownJob::Expired { .. })), "not again");
     assert_eq!(one.get(job.id()).unwrap().state, Some(JobState::Completed));
 }
 
@@ -370,7 +370,7 @@ fn a_job_that_is_dropped_without_an_end_is_told_to_be() {
     drop(job);
     assert_eq!(tracker.get(id).unwrap().state, Some(JobState::Submitted));
     hand.0.lock().clear(); // a scheduler that lets go of its tasks without a word
-    assert_eq!(tracker.get(id), Err(Unknown::Dropped { job: id }));
+    assert_eq!(tracker.get(id), Err(UnknownJob::Dropped { job: id }));
     assert_eq!(tracker.summary(&Query::new()).total(), 0);
 }
 
@@ -387,7 +387,7 @@ fn a_scheduler_tracks_what_it_takes_and_is_otherwise_what_it_was() {
     let (tracker, _clock) = tracker();
     let job = Job::new("refused");
     assert!(job.submit(&tracker.scheduler(Refuses)).is_err());
-    assert!(matches!(tracker.get(job.id()), Err(Unknown::NeverSeen { .. })));
+    assert!(matches!(tracker.get(job.id()), Err(UnknownJob::NeverSeen { .. })));
 
     let scheduler: ObservedScheduler<ByHand> = tracker.scheduler(ByHand::default());
     let job = Job::new("parent");
@@ -403,11 +403,11 @@ fn a_scheduler_tracks_what_it_takes_and_is_otherwise_what_it_was() {
     })
     .unwrap();
     job.submit(&scheduler).unwrap();
-    let mut run = scheduler.next().unwrap(); // of `ByHand`
+    let mut run = scheduler.inner().next().unwrap(); // of `ByHand`
     assert!(!step(&mut run));
     let found = tracker.query(&Query::new().order(Order::OldestFirst));
     assert_eq!(names(&found), ["parent", "child"]);
-    assert!(scheduler.run_one());
+    assert!(scheduler.inner().run_one());
     while !step(&mut run) {}
     assert_eq!(tracker.summary(&Query::new()).of(JobState::Completed), 2);
     assert!(scheduler.into_inner().next().is_none());

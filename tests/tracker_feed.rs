@@ -9,11 +9,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use common::{Inline, check_merged, jsons, lifecycle, running, within};
 use futures::{Stream, StreamExt};
 use milepost::tracker::TrackedEvents;
-use milepost::{Event, History, Job, JobId, ManualClock, Tracker};
+use milepost::{Event, History, Job, JobId, ManualClock, StreamTimeout, Tracker};
 
 fn tracker() -> Tracker {
     Tracker::builder().clock(ManualClock::new().clock()).build()
@@ -97,7 +98,7 @@ fn it_ends_with_the_last_tracker_once_all_is_told() {
         drop(tracker);
         drain(&mut feed);
         assert!(!feed.is_ended(), "its scheduler has the tracker");
-        scheduler.run_one();
+        scheduler.inner().run_one();
         drop(scheduler);
         let rest: Vec<Event> = std::iter::from_fn(|| feed.blocking_next()).collect();
         assert!(matches!(rest.last(), Some(Event::JobCompleted(_))), "{rest:?}");
@@ -217,4 +218,16 @@ fn what_has_happened_is_there_whoever_hears_of_it_first() {
     assert_eq!(jsons(&drain(&mut feed)), jsons(&events));
     drop(tracker);
     assert!(feed.blocking_next().is_none());
+}
+
+#[test]
+fn a_wait_for_an_event_has_an_end() {
+    let clock = ManualClock::new();
+    let tracker = Tracker::builder().clock(clock.clock()).build();
+    let mut events = tracker.events();
+    assert_eq!(events.blocking_next_timeout(Duration::ZERO).unwrap_err(), StreamTimeout);
+    let job = Job::new("it");
+    tracker.track(&job);
+    drop(job);
+    assert!(events.blocking_next_timeout(Duration::ZERO).unwrap().is_some());
 }

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{at, ms, running};
-use milepost::tracker::{Order, Query, Unknown};
+use milepost::tracker::{Order, Query, UnknownJob};
 use milepost::{Job, JobId, JobState, ManualClock, TaskError, TaskReporter, Timestamp, Tracker};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -222,7 +222,7 @@ impl Model {
             });
         }
         if let Some(label) = asked.label {
-            query = query.label("label", label);
+            query = query.property("label", label);
             found.retain(|known| known.label == Some(label));
         }
         if let Some((from, to)) = asked.created {
@@ -272,8 +272,8 @@ impl Model {
         for known in &self.jobs {
             match (self.tracker.get(known.id), known.gone) {
                 (Ok(record), None) => assert_eq!(record.state, Some(known.state)),
-                (Err(Unknown::Expired { .. }), Some(true)) => {}
-                (Err(Unknown::Evicted { .. }), Some(false)) => {}
+                (Err(UnknownJob::Expired { .. }), Some(true)) => {}
+                (Err(UnknownJob::Evicted { .. }), Some(false)) => {}
                 (answer, gone) => panic!("{answer:?} where {gone:?}"),
             }
         }

@@ -12,6 +12,7 @@ use super::record::VERSION;
 #[non_exhaustive]
 pub enum OpenError {
     /// The system doesn't let it be opened.
+    #[non_exhaustive]
     Io {
         /// The file.
         file: PathBuf,
@@ -19,21 +20,25 @@ pub enum OpenError {
         source: io::Error,
     },
     /// It is a directory.
+    #[non_exhaustive]
     Directory {
         /// The directory.
         file: PathBuf,
     },
     /// It is to be written, and another writer has it open.
+    #[non_exhaustive]
     InUse {
         /// The file.
         file: PathBuf,
     },
     /// It is to be written, and has something else in it than an event log.
+    #[non_exhaustive]
     OtherFile {
         /// The file.
         file: PathBuf,
     },
     /// It is to be written, and its format is of a newer version.
+    #[non_exhaustive]
     Newer {
         /// The file.
         file: PathBuf,
@@ -41,6 +46,7 @@ pub enum OpenError {
         version: u32,
     },
     /// The system gives no thread for the writer.
+    #[non_exhaustive]
     NoThread {
         /// Why.
         source: io::Error,
@@ -99,6 +105,7 @@ impl std::error::Error for OpenError {
 #[non_exhaustive]
 pub enum ReadError {
     /// The system doesn't let the file be read; the next call tries again.
+    #[non_exhaustive]
     Io {
         /// The file.
         file: PathBuf,
@@ -106,6 +113,7 @@ pub enum ReadError {
         source: Arc<io::Error>,
     },
     /// A line is no event: it was cut short, overwritten, or is something else. It is passed over.
+    #[non_exhaustive]
     Damaged {
         /// The file.
         file: PathBuf,
@@ -115,6 +123,7 @@ pub enum ReadError {
         source: Arc<serde_json::Error>,
     },
     /// A line is longer than any event's. It is passed over.
+    #[non_exhaustive]
     TooLong {
         /// The file.
         file: PathBuf,
@@ -124,6 +133,7 @@ pub enum ReadError {
         longest: usize,
     },
     /// The file ends within a line: its writer was killed, or writes it just now.
+    #[non_exhaustive]
     Torn {
         /// The file.
         file: PathBuf,
@@ -133,6 +143,7 @@ pub enum ReadError {
         bytes: usize,
     },
     /// The file is of a newer version of the format. What of it can be read is read.
+    #[non_exhaustive]
     Newer {
         /// The file.
         file: PathBuf,
@@ -140,16 +151,19 @@ pub enum ReadError {
         version: u32,
     },
     /// The file has become shorter than what was read of it. It is read from its beginning.
+    #[non_exhaustive]
     Truncated {
         /// The file.
         file: PathBuf,
     },
     /// The file is of another log than what was read of it. It is read from its beginning.
+    #[non_exhaustive]
     Replaced {
         /// The file.
         file: PathBuf,
     },
     /// Parts of the log are not there any more.
+    #[non_exhaustive]
     PartsMissing {
         /// The file of the part that is there.
         file: PathBuf,

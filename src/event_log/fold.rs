@@ -10,7 +10,7 @@ use crate::model::{
     TaskProgressUpdated, TaskSnapshot, TaskState, TaskStateChanged, Timestamp, progress_of,
 };
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct JobFold {
     id: JobId,
     name: Arc<str>,
@@ -27,7 +27,7 @@ pub(super) struct JobFold {
     tasks: BTreeMap<TaskId, TaskFold>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct TaskFold {
     shown: TaskSnapshot,
     weight: Option<f64>,

@@ -18,7 +18,7 @@ const KEPT: usize = 1_000;
 ///
 /// Once a [`Writer`](super::Writer) has flushed, its log gives the same snapshots as the jobs themselves do, to the last byte
 /// of their JSON; but for jobs that free their [history](crate::History), whose snapshots leave tasks out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Replay {
     jobs: BTreeMap<JobId, JobFold>,
     problems: Vec<ReadError>,
@@ -92,7 +92,14 @@ impl Replay {
         self.jobs.entry(job).or_insert_with(|| JobFold::new(job)).apply(event);
     }
 
-    fn note(&mut self, problem: ReadError) {
+    /// Forgets a job, as one that has ended and was seen to: who follows a log for ever would else keep them all. Returns its
+    /// last snapshot.
+    pub fn forget(&mut self, job: JobId) -> Option<JobSnapshot> {
+        self.jobs.remove(&job).map(|job| job.snapshot())
+    }
+
+    /// Keeps what a reader or follower says is wrong with the log, as one of its [problems](Replay::problems).
+    pub fn note(&mut self, problem: ReadError) {
         if self.problems.len() < KEPT {
             self.problems.push(problem);
         } else {
@@ -170,6 +177,18 @@ pub enum Selected {
 impl From<JobId> for Selected {
     fn from(id: JobId) -> Selected {
         Selected::Id(id)
+    }
+}
+
+impl From<String> for Selected {
+    fn from(name: String) -> Selected {
+        Selected::Name(name.into())
+    }
+}
+
+impl From<Arc<str>> for Selected {
+    fn from(name: Arc<str>) -> Selected {
+        Selected::Name(name)
     }
 }
 

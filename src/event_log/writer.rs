@@ -179,7 +179,7 @@ impl Writer {
     ///     job.add_blocking("task", |_cx| Ok(()))?;
     ///     job.submit(&scheduler)?;
     /// }
-    /// scheduler.shutdown().blocking();
+    /// scheduler.inner().shutdown().blocking();
     /// log.close().blocking()?;
     /// assert_eq!(replay(&path)?.jobs().count(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

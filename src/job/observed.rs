@@ -1,7 +1,6 @@
 //! [`ObservedScheduler`]: a scheduler whose jobs somebody learns of. Knows not what for.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use super::core::JobCore;
@@ -15,8 +14,8 @@ pub(crate) trait Observer: Send + Sync {
 }
 
 /// A scheduler whose jobs are all tracked or logged, child jobs included: made by `Tracker::scheduler` and
-/// `event_log::Writer::scheduler`. It is otherwise the scheduler that it was made of, to which it derefs. It keeps the tracker
-/// or writer.
+/// `event_log::Writer::scheduler`. It runs tasks like the scheduler that it was made of, its [`inner`](ObservedScheduler::inner) one. It
+/// keeps the tracker or writer.
 #[derive(Clone)]
 pub struct ObservedScheduler<S> {
     inner: S,
@@ -29,17 +28,14 @@ impl<S> ObservedScheduler<S> {
         ObservedScheduler { inner, observer }
     }
 
+    /// The scheduler that it was made of. What is submitted to that itself, nobody learns of.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
     /// The scheduler that it was made of.
     pub fn into_inner(self) -> S {
         self.inner
-    }
-}
-
-impl<S> Deref for ObservedScheduler<S> {
-    type Target = S;
-
-    fn deref(&self) -> &S {
-        &self.inner
     }
 }
 

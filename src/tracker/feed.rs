@@ -1,18 +1,19 @@
 //! [`TrackedEvents`]: the events of all jobs of a tracker as one stream. Knows no index.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures::stream::{FusedStream, SelectAll};
 use futures::{Stream, StreamExt};
 
 use super::audience::Seat;
-use crate::base::block_on;
-use crate::bus::EventStream;
+use crate::base::{Clock, block_on};
+use crate::bus::{EventStream, StreamTimeout};
 use crate::model::Event;
 
 /// The events of all jobs of a tracker, made by [`Tracker::events`](super::Tracker::events): those of each job in order, with no
@@ -38,12 +39,13 @@ use crate::model::Event;
 pub struct TrackedEvents {
     seat: Arc<Seat>,
     streams: SelectAll<EventStream<Event>>,
+    clock: Clock,
     ended: bool,
 }
 
 impl TrackedEvents {
-    pub(super) fn new(seat: Arc<Seat>) -> TrackedEvents {
-        TrackedEvents { seat, streams: SelectAll::new(), ended: false }
+    pub(super) fn new(seat: Arc<Seat>, clock: Clock) -> TrackedEvents {
+        TrackedEvents { seat, streams: SelectAll::new(), clock, ended: false }
     }
 
     /// The same, without what happened before this call: jobs that are there begin now, and those that come later with their
@@ -83,6 +85,24 @@ impl TrackedEvents {
     /// Waits on this thread for the next event; `None` after the last one. In async code, use [`next`](TrackedEvents::next).
     pub fn blocking_next(&mut self) -> Option<Event> {
         block_on(self.next())
+    }
+
+    /// [`blocking_next`](TrackedEvents::blocking_next) for at most `timeout`, by the tracker's clock.
+    ///
+    /// # Errors
+    /// [`StreamTimeout`] if there was no event in that time; nothing is lost.
+    pub fn blocking_next_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Event>, StreamTimeout> {
+        let Some(at) = self.clock.after(timeout) else { return Ok(self.blocking_next()) };
+        let mut sleep = self.clock.sleep_until(at);
+        block_on(poll_fn(|cx| {
+            if let Poll::Ready(event) = self.poll_event(cx) {
+                return Poll::Ready(Ok(event));
+            }
+            Pin::new(&mut sleep).poll(cx).map(|()| Err(StreamTimeout))
+        }))
     }
 
     /// Whether all trackers are gone and all events were read.

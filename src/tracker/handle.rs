@@ -8,7 +8,7 @@ use super::index::Limits;
 use super::pages::Candidate;
 use super::record::{JobRecord, Selection, Standing};
 use super::shared::Shared;
-use super::{Field, Query, Summary, TrackedEvents, Unknown};
+use super::{Field, Query, Summary, TrackedEvents, UnknownJob};
 use crate::base::Clock;
 use crate::job::core::JobCore;
 use crate::job::{Job, ObservedScheduler, Observer, Scheduler};
@@ -81,7 +81,7 @@ impl Tracker {
     /// job.submit(&scheduler)?;
     /// job.wait_until_done().blocking()?;
     /// assert_eq!(tracker.query(&Query::new().ended())[0].job, job.id());
-    /// scheduler.shutdown().blocking(); // of `LocalScheduler`
+    /// scheduler.inner().shutdown().blocking();
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn scheduler<S: Scheduler>(&self, inner: S) -> ObservedScheduler<S> {
@@ -93,16 +93,16 @@ impl Tracker {
     ///
     /// # Errors
     /// The job is not known; the error says why, and what would help.
-    pub fn get(&self, job: JobId) -> Result<JobRecord, Unknown> {
+    pub fn get(&self, job: JobId) -> Result<JobRecord, UnknownJob> {
         let found = self.shared.look(|index, _| match index.find(job) {
             // One that is gone has its mark in a moment.
-            Some(tracked) => Candidate::of(tracked).ok_or(Unknown::Dropped { job }),
+            Some(tracked) => Candidate::of(tracked).ok_or(UnknownJob::Dropped { job }),
             None => Err(index.why_unknown(job)),
         })?;
         match found {
             Candidate::Record(kept) => Ok(kept.record.part(Selection::default())),
             Candidate::Job(core) => JobRecord::of_job(&core, Selection::default(), |_| true)
-                .ok_or(Unknown::Dropped { job }),
+                .ok_or(UnknownJob::Dropped { job }),
         }
     }
 
@@ -141,7 +141,7 @@ impl Tracker {
 
     /// The events of all tracked jobs, and of those that will be: see [`TrackedEvents`].
     pub fn events(&self) -> TrackedEvents {
-        TrackedEvents::new(self.shared.seat())
+        TrackedEvents::new(self.shared.seat(), self.shared.clock.clone())
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::marks::{End, Mark};
 use super::record::JobRecord;
 use super::tombs::{Tomb, Tombs};
-use super::unknown::{Limit, Unknown};
+use super::unknown::{Limit, UnknownJob};
 use crate::base::Timer;
 use crate::job::core::JobCore;
 use crate::job::watch::Made;
@@ -240,7 +240,7 @@ impl Index {
         self.by_state[self.place(job)?.state as usize].get(&job)
     }
 
-    pub(super) fn why_unknown(&self, job: JobId) -> Unknown {
+    pub(super) fn why_unknown(&self, job: JobId) -> UnknownJob {
         self.tombs.why(job)
     }
 

@@ -36,4 +36,4 @@ pub use handle::{Tracker, TrackerBuilder};
 pub use query::{Order, Query};
 pub use record::{Field, JobRecord};
 pub use summary::Summary;
-pub use unknown::{Limit, Unknown};
+pub use unknown::{Limit, UnknownJob};

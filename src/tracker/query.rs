@@ -22,7 +22,7 @@ use crate::model::{JobId, JobState, Properties, Property, TaskState, Timestamp};
 /// let adas = Query::new()
 ///     .states([JobState::Pending, JobState::Running])
 ///     .name("thumbnails *")
-///     .label("user", "ada")
+///     .property("user", "ada")
 ///     .limit(10)
 ///     .select([Field::Name, Field::Progress]);
 /// let found = tracker.query(&adas);
@@ -146,13 +146,13 @@ impl Query {
     }
 
     /// Only jobs that have this property with this value; may be called for several. An integer is no float, nor a text.
-    pub fn label(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> Self {
+    pub fn property(mut self, name: impl Into<Arc<str>>, value: impl Into<Property>) -> Self {
         self.labels.push(Label(name.into(), Some(value.into())));
         self
     }
 
     /// Only jobs that have this property, of whatever value; may be called for several.
-    pub fn has_label(mut self, name: impl Into<Arc<str>>) -> Self {
+    pub fn has_property(mut self, name: impl Into<Arc<str>>) -> Self {
         self.labels.push(Label(name.into(), None));
         self
     }

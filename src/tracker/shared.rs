@@ -12,7 +12,7 @@ use crate::base::{Alarm, Clock, Timer, drop_contained, run_on_pool};
 
 pub(super) struct Shared {
     itself: Weak<Shared>,
-    clock: Clock,
+    pub(super) clock: Clock,
     pub(super) marks: Arc<Marks>,
     index: Mutex<Index>,
     pub(super) audience: Mutex<Audience>,

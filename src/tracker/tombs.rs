@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::unknown::{Limit, Unknown};
+use super::unknown::{Limit, UnknownJob};
 use crate::model::{JobId, Timestamp};
 
 /// Of how many it is remembered.
@@ -37,17 +37,17 @@ impl Tombs {
         }
     }
 
-    pub(super) fn why(&self, job: JobId) -> Unknown {
+    pub(super) fn why(&self, job: JobId) -> UnknownJob {
         match self.by_id.get(&job) {
-            Some(Tomb::Expired(ended_at)) => Unknown::Expired { job, ended_at: *ended_at },
+            Some(Tomb::Expired(ended_at)) => UnknownJob::Expired { job, ended_at: *ended_at },
             Some(Tomb::Evicted(ended_at, limit)) => {
-                Unknown::Evicted { job, ended_at: *ended_at, limit: *limit }
+                UnknownJob::Evicted { job, ended_at: *ended_at, limit: *limit }
             }
-            Some(Tomb::Dropped) => Unknown::Dropped { job },
+            Some(Tomb::Dropped) => UnknownJob::Dropped { job },
             None if self.forgotten.is_some_and(|forgotten| job <= forgotten) => {
-                Unknown::Forgotten { job }
+                UnknownJob::Forgotten { job }
             }
-            None => Unknown::NeverSeen { job },
+            None => UnknownJob::NeverSeen { job },
         }
     }
 }
@@ -65,10 +65,10 @@ mod tests {
             tombs.bury(ids[at], Tomb::Dropped);
         }
         let why = |at: usize| tombs.why(ids[at]);
-        assert_eq!(why(0), Unknown::Forgotten { job: ids[0] });
-        assert_eq!(why(1), Unknown::Forgotten { job: ids[1] });
-        assert_eq!(why(2), Unknown::Dropped { job: ids[2] });
-        assert_eq!(why(3), Unknown::Dropped { job: ids[3] });
-        assert_eq!(why(4), Unknown::NeverSeen { job: ids[4] });
+        assert_eq!(why(0), UnknownJob::Forgotten { job: ids[0] });
+        assert_eq!(why(1), UnknownJob::Forgotten { job: ids[1] });
+        assert_eq!(why(2), UnknownJob::Dropped { job: ids[2] });
+        assert_eq!(why(3), UnknownJob::Dropped { job: ids[3] });
+        assert_eq!(why(4), UnknownJob::NeverSeen { job: ids[4] });
     }
 }

@@ -1,4 +1,4 @@
-//! [`Unknown`]: why a tracker knows nothing of a job.
+//! [`UnknownJob`]: why a tracker knows nothing of a job.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use crate::model::{JobId, Timestamp};
 ///
 /// ```
 /// use milepost::{Job, Tracker};
-/// use milepost::tracker::Unknown;
+/// use milepost::tracker::UnknownJob;
 ///
 /// let (tracker, job) = (Tracker::new(), Job::new("untold"));
 /// let unknown = tracker.get(job.id()).unwrap_err();
-/// assert_eq!(unknown, Unknown::NeverSeen { job: job.id() });
+/// assert_eq!(unknown, UnknownJob::NeverSeen { job: job.id() });
 /// assert!(unknown.to_string().ends_with("is tracked by `Tracker::track` or a scheduler of `Tracker::scheduler`"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Unknown {
+pub enum UnknownJob {
     /// The job was never tracked.
     NeverSeen {
         /// The job.
@@ -63,47 +63,47 @@ pub enum Limit {
     Bytes(usize),
 }
 
-impl Unknown {
+impl UnknownJob {
     /// The job that was asked for.
     pub fn job(&self) -> JobId {
         match self {
-            Unknown::NeverSeen { job }
-            | Unknown::Expired { job, .. }
-            | Unknown::Evicted { job, .. }
-            | Unknown::Dropped { job }
-            | Unknown::Forgotten { job } => *job,
+            UnknownJob::NeverSeen { job }
+            | UnknownJob::Expired { job, .. }
+            | UnknownJob::Evicted { job, .. }
+            | UnknownJob::Dropped { job }
+            | UnknownJob::Forgotten { job } => *job,
         }
     }
 }
 
-impl fmt::Display for Unknown {
+impl fmt::Display for UnknownJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unknown::NeverSeen { job } => write!(
+            UnknownJob::NeverSeen { job } => write!(
                 f,
                 "job {job} is not known: it is tracked by `Tracker::track` or a scheduler of `Tracker::scheduler`"
             ),
-            Unknown::Expired { job, ended_at } => write!(
+            UnknownJob::Expired { job, ended_at } => write!(
                 f,
                 "job {job} ended at {ended_at}, and its record has expired: \
                  `TrackerBuilder::retention` keeps records for longer"
             ),
-            Unknown::Evicted { job, ended_at, limit: Limit::Jobs(most) } => write!(
+            UnknownJob::Evicted { job, ended_at, limit: Limit::Jobs(most) } => write!(
                 f,
                 "job {job} ended at {ended_at}, and its record had to go, as {most} others have ended since: \
                  `TrackerBuilder::max_jobs` keeps more"
             ),
-            Unknown::Evicted { job, ended_at, limit: Limit::Bytes(most) } => write!(
+            UnknownJob::Evicted { job, ended_at, limit: Limit::Bytes(most) } => write!(
                 f,
                 "job {job} ended at {ended_at}, and its record had to go, as records may take {most} bytes: \
                  `TrackerBuilder::max_bytes` keeps more"
             ),
-            Unknown::Dropped { job } => write!(
+            UnknownJob::Dropped { job } => write!(
                 f,
                 "job {job} was dropped before it had ended: keep a handle of it, and see to it that its scheduler keeps its \
                  tasks or calls `TaskQueue::interrupt`"
             ),
-            Unknown::Forgotten { job } => write!(
+            UnknownJob::Forgotten { job } => write!(
                 f,
                 "job {job} is older than those that the tracker remembers to have let go of: \
                  what happened that long ago is to be read elsewhere, such as in a log of events"
@@ -112,4 +112,4 @@ impl fmt::Display for Unknown {
     }
 }
 
-impl std::error::Error for Unknown {}
+impl std::error::Error for UnknownJob {}
