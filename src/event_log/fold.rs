@@ -95,7 +95,11 @@ impl JobFold {
     pub(super) fn describe(&mut self, described: &JobDescribed) {
         let JobDescribed { name, properties, created_at, expected, .. } = described;
         (self.name, self.properties) = (name.clone(), properties.clone());
-        (self.created_at, self.expected) = (Some(*created_at), *expected);
+        self.created_at = Some(*created_at);
+        // A later part may say again what was known before the end, which knows better.
+        if self.ended_at.is_none() {
+            self.expected = *expected;
+        }
     }
 
     pub(super) fn apply(&mut self, event: &Event) {
