@@ -81,7 +81,7 @@ impl Batch {
     fn encode(&mut self, event: &Event) {
         let before = self.lines.len();
         record::write(&mut self.lines, event);
-        if self.lines.len() - before <= LONGEST {
+        if self.is_sound(before) {
             return;
         }
         let (job, task) = (event.job(), event.task());
