@@ -95,7 +95,11 @@ impl JobFold {
     pub(super) fn describe(&mut self, described: &JobDescribed) {
         let JobDescribed { name, properties, created_at, expected, .. } = described;
         (self.name, self.properties) = (name.clone(), properties.clone());
-        (self.created_at, self.expected) = (Some(*created_at), *expected);
+        self.created_at = Some(*created_at);
+        // A part may begin with what was said before the job ended, though that is in the part before.
+        if self.ended_at.is_none() {
+            self.expected = *expected;
+        }
     }
 
     pub(super) fn apply(&mut self, event: &Event) {
