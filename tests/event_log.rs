@@ -125,3 +125,24 @@ fn a_log_that_is_closed_ends_with_its_jobs_end() {
         Writer::open(&path).expect("nobody has it open any more");
     }
 }
+
+#[test]
+fn a_job_that_has_ended_stays_what_it_was_if_it_is_described_again() {
+    let (job, _clock) = job();
+    let mut events = job.events();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.log");
+    let log = Writer::open(&path).unwrap();
+    log.add(&job);
+    log.flush().blocking().unwrap();
+    let described = Reader::open(&path).unwrap().map(Result::unwrap).last().unwrap();
+    assert!(matches!(&described, Entry::Job(job) if job.expected.is_none()));
+    drop(job);
+    let mut replay = milepost::event_log::Replay::new();
+    while let Some(event) = events.try_recv() {
+        replay.apply_event(&event);
+    }
+    replay.apply(&described);
+    let snapshot = replay.snapshots().next().unwrap();
+    assert_eq!((snapshot.progress.expected, snapshot.progress.fraction), (Some(0), Some(1.0)));
+}

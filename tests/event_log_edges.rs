@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use common::within;
 use futures::Stream;
-use milepost::event_log::{Entry, Follower, ReadError, Reader, Replay, Writer, replay};
+use milepost::event_log::{Entry, Follower, ReadError, Reader, Writer, replay};
 use milepost::{EventKind, Job, ManualClock};
 
 /// Writes a log of one job with one task.
@@ -406,26 +406,6 @@ fn parts_are_where_a_link_leads_to_and_the_link_stays() {
     // By either name.
     let read = [path, disk.join("real.log")].map(|path| Reader::open(path).unwrap().count());
     assert!(read[0] > 6 && read[0] == read[1], "{read:?}");
-}
-
-#[test]
-fn a_job_stays_as_it_ended_whatever_is_said_of_it_later() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events.log");
-    let log = Writer::open(&path).unwrap();
-    let job = Job::new("job");
-    log.add(&job);
-    log.flush().blocking().unwrap(); // it isn't known yet how many tasks it will have
-    job.reporter("a").unwrap().run_blocking(|_| Ok(())).unwrap();
-    job.cancel("enough");
-    log.close().blocking().unwrap();
-    let entries: Vec<Entry> = Reader::open(&path).unwrap().map(Result::unwrap).collect();
-    let mut replay = Replay::new();
-    // As where a part begins with what was said before.
-    for entry in entries.iter().chain(entries.iter().find(|entry| matches!(entry, Entry::Job(_)))) {
-        replay.apply(entry);
-    }
-    assert_eq!(replay.job(job.id()), Some(job.snapshot()));
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl JobFold {
         let JobDescribed { name, properties, created_at, expected, .. } = described;
         (self.name, self.properties) = (name.clone(), properties.clone());
         self.created_at = Some(*created_at);
-        // A part may begin with what was said before the job ended, though that is in the part before.
+        // A later part may say again what was known before the end, which knows better.
         if self.ended_at.is_none() {
             self.expected = *expected;
         }
