@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use common::logs::{Told, append, sample, told};
 use common::{job, ms, within};
 use milepost::event_log::{Follower, OpenError, Reader, Writer, replay};
-use milepost::{Job, ManualClock};
+use milepost::{Job, ManualClock, TaskError, TaskState};
 use parking_lot::Mutex;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -226,6 +226,26 @@ fn what_is_published_and_too_long_is_left_out() {
     let json = |snapshot| serde_json::to_string(&snapshot).unwrap();
     assert_eq!(json(replay.job(job.id()).unwrap()), json(job.snapshot()));
     assert!(fs::metadata(&path).unwrap().len() < 10_000);
+}
+
+#[test]
+fn texts_that_are_too_long_are_cut_and_no_event_is_lost() {
+    let (_folder, path) = folder();
+    let log = Writer::open(&path).unwrap();
+    let (job, _clock) = job();
+    log.add(&job);
+    let task = job.reporter("talks").unwrap();
+    task.running().unwrap();
+    task.fail(TaskError::msg("ß".repeat(17 << 20))).unwrap();
+    log.flush().blocking().unwrap();
+    assert_eq!(read(&path).problems, [""; 0]);
+    let replay = replay(&path).unwrap();
+    assert_eq!(replay.missing(job.id()), Some(0));
+    let snapshot = replay.job(job.id()).unwrap();
+    assert_eq!(snapshot.tasks[0].state, TaskState::Failed);
+    let error = snapshot.tasks[0].error.clone().unwrap();
+    assert!(error.message.starts_with("ßß") && error.message.ends_with("ß…"));
+    assert!(fs::metadata(&path).unwrap().len() < 1_000_000);
 }
 
 /// An output that has no room, as long as it is so; what it takes, it takes in small pieces.

@@ -340,3 +340,96 @@ fn parts_that_are_newer_than_the_file_are_read_once_at_most() {
             .any(|entry| matches!(entry, Err(ReadError::PartsMissing { first: 2, last: 2, .. })))
     );
 }
+
+/// Writes a job each minute, each to parts of its own.
+fn write_jobs(path: &Path, clock: &ManualClock, jobs: u32) {
+    let log = Writer::builder().rotate_at(1).clock(clock.clock()).open(path).unwrap();
+    for _ in 0..jobs {
+        let job = Job::new("job");
+        log.add(&job);
+        drop(job);
+        log.flush().blocking().unwrap();
+        clock.advance(Duration::from_secs(60));
+    }
+    log.close().blocking().unwrap();
+}
+
+#[test]
+fn each_part_says_when_it_was_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.log");
+    write_jobs(&path, &ManualClock::new(), 4);
+    let begun = Reader::open(&path).unwrap().filter_map(|entry| match entry.unwrap() {
+        Entry::Opened(opened) => Some(opened.at),
+        _ => None,
+    });
+    let begun: Vec<_> = begun.collect();
+    assert!(begun.is_sorted(), "{begun:?}");
+    assert_eq!(begun.last(), Some(&(begun[0] + Duration::from_secs(180))));
+}
+
+#[test]
+fn a_clock_that_is_set_back_mixes_up_no_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.log");
+    let later = ManualClock::new();
+    later.advance(Duration::from_secs(3_600));
+    write_jobs(&path, &later, 3);
+    write_jobs(&path, &ManualClock::new(), 3);
+    // As a writer leaves it that is killed as it turns over.
+    let last = (1..).find(|n| !folder.path().join(format!("events.log.{n}")).exists()).unwrap();
+    fs::rename(&path, folder.path().join(format!("events.log.{last}"))).unwrap();
+    write_jobs(&path, &ManualClock::new(), 3);
+    let replay = replay(&path).unwrap();
+    assert!(replay.problems().is_empty(), "{:?}", replay.problems());
+    assert_eq!(replay.jobs().count(), 9);
+}
+
+#[cfg(unix)]
+#[test]
+fn parts_are_where_a_link_leads_to_and_the_link_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, disk) = (folder.path().join("events.log"), folder.path().join("disk"));
+    fs::create_dir(&disk).unwrap();
+    std::os::unix::fs::symlink("disk/real.log", &path).unwrap();
+    let log = Writer::builder().rotate_at(1).keep(2).open(&path).unwrap();
+    for _ in 0..6 {
+        let job = Job::new("job");
+        log.add(&job);
+        drop(job);
+        log.flush().blocking().unwrap();
+    }
+    log.close().blocking().unwrap();
+    assert_eq!(fs::read_link(&path).unwrap(), Path::new("disk/real.log"));
+    let beside = |folder: &Path| fs::read_dir(folder).unwrap().count();
+    assert_eq!((beside(folder.path()), beside(&disk)), (2, 3));
+    // By either name.
+    let read = [path, disk.join("real.log")].map(|path| Reader::open(path).unwrap().count());
+    assert!(read[0] > 6 && read[0] == read[1], "{read:?}");
+}
+
+#[test]
+fn many_jobs_that_rest_do_not_have_each_batch_turned_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.log");
+    let log = Writer::builder().rotate_at(10_000).open(&path).unwrap();
+    let resting: Vec<Job> = (0..500).map(|n| Job::new(format!("job {n}"))).collect();
+    resting.iter().for_each(|job| log.add(job));
+    let job = Job::new("busy");
+    log.add(&job);
+    for n in 0..200 {
+        job.reporter(n.to_string()).unwrap().run_blocking(|_| Ok(())).unwrap();
+        log.flush().blocking().unwrap();
+    }
+    let files = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap());
+    let lengths: Vec<u64> = files.map(|file| file.metadata().unwrap().len()).collect();
+    let events: usize = Reader::open(&path)
+        .unwrap()
+        .filter_map(|entry| {
+            entry.unwrap().event().map(|event| serde_json::to_vec(event).unwrap().len())
+        })
+        .sum();
+    assert!(lengths.len() > 2, "{lengths:?}");
+    let all: u64 = lengths.iter().sum();
+    assert!(all < 3 * events as u64 + 100_000, "{all} bytes for {events} of events: {lengths:?}");
+}

@@ -81,7 +81,7 @@ impl Batch {
     fn encode(&mut self, event: &Event) {
         let before = self.lines.len();
         record::write(&mut self.lines, event);
-        if self.lines.len() - before <= LONGEST {
+        if self.is_sound(before) {
             return;
         }
         let (job, task) = (event.job(), event.task());
@@ -92,6 +92,16 @@ impl Batch {
             event.published = None;
         }
         record::write(&mut self.lines, &event);
+        if !self.is_sound(before) {
+            tracing::warn!(%job, ?task, "an event is too long for the log: its texts are shortened");
+            self.lines.truncate(before);
+            record::write_shortened(&mut self.lines, &event);
+        }
+    }
+
+    /// Whether what was appended can be read again.
+    fn is_sound(&self, before: usize) -> bool {
+        self.lines.len() - before <= LONGEST
     }
 
     /// Lets go of jobs whose end is written. Who added one again before it ended has been heard by then.
@@ -122,11 +132,11 @@ impl Batch {
             && self.written == 0
             && self.output.is_full(self.lines.len())
         {
-            self.output.turn_over()?;
             let mut lines = Vec::new();
             for (_, described) in self.jobs.values() {
                 record::write(&mut lines, described);
             }
+            self.output.turn_over(lines.len())?;
             lines.append(&mut self.lines);
             self.lines = lines;
         }

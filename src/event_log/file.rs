@@ -41,8 +41,9 @@ pub(super) trait Output: Send {
     fn sync(&mut self, flushed: bool) -> io::Result<()>;
     /// Whether the next batch of so many bytes goes to a new part.
     fn is_full(&self, batch: usize) -> bool;
-    /// Begins a new part with its first line. After an error it is full, to be turned over again.
-    fn turn_over(&mut self) -> io::Result<()>;
+    /// Begins a new part with its first line, behind which comes so much that is said again. After an error it is full, to be
+    /// turned over again.
+    fn turn_over(&mut self, said_again: usize) -> io::Result<()>;
 }
 
 /// Something else than a file.
@@ -71,7 +72,7 @@ impl<W: Write + Send> Output for Stream<W> {
         false
     }
 
-    fn turn_over(&mut self) -> io::Result<()> {
+    fn turn_over(&mut self, _said_again: usize) -> io::Result<()> {
         Ok(())
     }
 }
@@ -96,8 +97,11 @@ pub(super) struct LogFile {
     file: File,
     length: u64,
     opened: LogOpened,
+    clock: Clock,
     /// Length after the first line: a part has more than that before it is full. None while that is still to be written.
     empty: Option<u64>,
+    /// How much in the part was said before, in other parts.
+    said_again: u64,
     options: FileOptions,
     /// Full parts that are where they were put, oldest first.
     full: VecDeque<PathBuf>,
@@ -121,6 +125,7 @@ impl LogFile {
         path: &Path,
         mut opened: LogOpened,
         options: FileOptions,
+        clock: Clock,
     ) -> Result<LogFile, OpenError> {
         let failed = |source| OpenError::of(path, source);
         let (file, metadata, there) = loop {
@@ -145,7 +150,17 @@ impl LogFile {
             |(part, full): (u32, PathBuf)| (parts::path_of(path, part) == full).then_some(full);
         let full = parts::full_parts(path, &opened.log).into_iter().filter_map(is_usual).collect();
         let path = path.to_owned();
-        let mut log = LogFile { path, file, length, opened, empty: None, options, full };
+        let mut log = LogFile {
+            path,
+            file,
+            length,
+            opened,
+            clock,
+            empty: None,
+            said_again: 0,
+            options,
+            full,
+        };
         log.begin().map_err(|source| OpenError::of(&log.path, source))?;
         Ok(log)
     }
@@ -170,7 +185,7 @@ impl LogFile {
         self.empty = Some(self.length);
         self.sync(false)?;
         if self.options.durability != Durability::Process {
-            sync_folder(&self.path)?;
+            sync_folder(&parts::real(&self.path))?;
         }
         Ok(())
     }
@@ -208,17 +223,20 @@ impl Output for LogFile {
     fn is_full(&self, batch: usize) -> bool {
         let limit = self.options.rotate_at.unwrap_or(u64::MAX);
         let is_over = self.length.saturating_add(batch as u64) > limit;
-        let is_full = self.empty.is_none_or(|empty| self.length > empty && is_over);
+        // As much that is new as was said again: else many jobs would have each batch turned over, to say all of it again.
+        let least = |empty: u64| empty.saturating_add(self.said_again.saturating_mul(2));
+        let is_full =
+            self.empty.is_none_or(|e| self.length > e && self.length >= least(e) && is_over);
         is_full || !self.is_as_left().unwrap_or(true)
     }
 
-    fn turn_over(&mut self) -> io::Result<()> {
+    fn turn_over(&mut self, said_again: usize) -> io::Result<()> {
         // What fails is done again by the next call, which begins with what has failed.
         if self.empty.is_some() {
             if self.is_as_left()? {
                 self.sync(true)?;
                 let full = parts::free_path(&self.path, self.opened.part);
-                std::fs::rename(&self.path, &full)?;
+                std::fs::rename(parts::real(&self.path), &full)?;
                 self.full.push_back(full);
             }
             // One that was truncated, as after it was copied, goes on where it is.
@@ -232,8 +250,10 @@ impl Output for LogFile {
                 Head::Part(there) => (self.opened.log, self.opened.part) = (there.log, there.part),
                 _ => self.opened.part = self.opened.part.saturating_add(1),
             }
+            self.opened.at = Timestamp::from_micros(self.clock.wall_micros());
         }
         self.begin()?;
+        self.said_again = said_again as u64;
         while self.options.keep.is_some_and(|keep| self.full.len() > keep) {
             let Some(oldest) = self.full.pop_front() else { break };
             if let Err(error) = std::fs::remove_file(&oldest) {

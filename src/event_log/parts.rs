@@ -75,9 +75,23 @@ pub(super) fn look(path: &Path) -> io::Result<Option<(File, Head)>> {
     Ok(Some((file, head)))
 }
 
+/// How many links are followed; as many as systems do.
+const LINKS: u32 = 40;
+
+/// Where a log's file is, or will be: what links at its path lead to. Its parts are beside that, and not beside the link, which
+/// may be on another disk.
+pub(super) fn real(log: &Path) -> PathBuf {
+    let mut path = log.to_owned();
+    for _ in 0..LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    path
+}
+
 /// Where a part goes when it is full.
 pub(super) fn path_of(log: &Path, part: u32) -> PathBuf {
-    let mut name = log.as_os_str().to_owned();
+    let mut name = real(log).into_os_string();
     name.push(format!(".{part}"));
     name.into()
 }
@@ -111,8 +125,11 @@ pub(super) fn newest(log: &Path) -> Option<(LogOpened, PathBuf)> {
         let Head::Part(opened) = look(&path).ok()??.1 else { return None };
         (path_of(log, opened.part) == path).then_some((opened, path))
     };
-    let all = siblings(log).filter_map(part_of);
-    all.max_by_key(|(opened, _)| (opened.at, opened.part))
+    let all: Vec<_> = siblings(log).filter_map(part_of).collect();
+    // Times tell logs apart, and not the parts of one: clocks are set back.
+    let last = all.iter().max_by_key(|(opened, _)| opened.at)?.0.log.clone();
+    let parts = all.into_iter().filter(|(opened, _)| opened.log == last);
+    parts.max_by_key(|(opened, _)| opened.part)
 }
 
 /// Where a part can go when it is full: nothing is there that would be lost.
@@ -149,6 +166,7 @@ pub(super) fn identity(file: &std::fs::Metadata) -> (u64, u64) {
 
 /// The files beside a log's that have its name and more after a dot or dash.
 fn siblings(log: &Path) -> impl Iterator<Item = PathBuf> {
+    let log = real(log);
     let name = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty());
     let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten();

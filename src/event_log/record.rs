@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::lines::LONGEST;
 use crate::job::core::JobCore;
 use crate::model::{Event, EventKind, JobId, Properties, Timestamp};
 
@@ -146,5 +148,36 @@ pub(super) fn write(lines: &mut Vec<u8>, record: &impl Serialize) {
             tracing::error!(%error, "an event has no JSON form: it is left out of the log");
             lines.truncate(before);
         }
+    }
+}
+
+/// A longer text is cut in a line that would be too long.
+const TEXT: usize = 64 << 10;
+
+/// The same with texts that are cut. What still is too long has more properties than anyone can read: they are left out.
+pub(super) fn write_shortened(lines: &mut Vec<u8>, record: &impl Serialize) {
+    // It was written before, as it is.
+    let Ok(mut value) = serde_json::to_value(record) else { return };
+    shorten(&mut value);
+    let before = lines.len();
+    write(lines, &value);
+    if lines.len() - before > LONGEST
+        && let Some(fields) = value.as_object_mut()
+    {
+        lines.truncate(before);
+        fields.remove("properties");
+        write(lines, &value);
+    }
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > TEXT => {
+            text.truncate(text.floor_char_boundary(TEXT));
+            text.push('…');
+        }
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
     }
 }

@@ -123,7 +123,8 @@ impl Replay {
     }
 
     /// The names of the tasks that have completed, of one job or of all jobs of a name: what a batch that is begun again can
-    /// leave out. A name that several tasks of a job have is among them once all of those have completed.
+    /// leave out. A name that several tasks of a job have is among them once all of those have completed, as far as the log
+    /// knows of them: it has to have [`TaskAdded`](crate::EventKind::TaskAdded) for that, or each task a name of its own.
     ///
     /// That is safe if what a task does is durable before it returns, since it may run again when its completion was not
     /// logged any more; and if a name stands for the same work each time.

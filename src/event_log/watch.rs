@@ -10,6 +10,7 @@ use futures::task::AtomicWaker;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use parking_lot::Mutex;
 
+use super::parts;
 use crate::base::{contain, run_on_pool};
 
 /// Files by folder and name: folders are watched, so that a file can come, go, and be another one.
@@ -76,7 +77,7 @@ impl Watched {
     /// none yet, or too many are.
     pub(super) fn new(path: &Path, waker: &Arc<AtomicWaker>) -> Option<Watched> {
         // What a link leads to changes where it is.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let path = path.canonicalize().unwrap_or_else(|_| parts::real(path));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
         let name: &OsStr = path.file_name()?;

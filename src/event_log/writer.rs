@@ -65,6 +65,9 @@ impl WriterBuilder {
     /// Begins a new part of the log when the file would get longer than `bytes`. The full part is renamed, from `events.log`
     /// to `events.log.1`, the next one to `events.log.2`, and so on; readers find them. No line is cut. Without it, the file
     /// grows.
+    ///
+    /// A part may be longer: it has at least one batch, which is some kilobytes, and up to a megabyte of a job that tells
+    /// much; and where it has to say of many jobs what they are called, it has as much of events.
     pub fn rotate_at(mut self, bytes: u64) -> Self {
         self.files.rotate_at = Some(bytes);
         self
@@ -84,6 +87,9 @@ impl WriterBuilder {
     }
 
     /// Writes events of these kinds only.
+    ///
+    /// Without [`TaskAdded`](EventKind::TaskAdded), the log doesn't know of tasks that have not ended. Where several tasks
+    /// may have one name, [`completed_names`](super::Replay::completed_names) needs those.
     ///
     /// ```
     /// use milepost::EventKind;
@@ -114,7 +120,7 @@ impl WriterBuilder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Writer, OpenError> {
         let path = path.as_ref();
         let opened = first_line(&self.clock, self.only.clone());
-        let file = LogFile::open(path, opened, self.files.clone())?;
+        let file = LogFile::open(path, opened, self.files.clone(), self.clock.clone())?;
         self.start(Box::new(file), path.display().to_string().into())
     }
 
