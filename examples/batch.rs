@@ -27,7 +27,7 @@ fn square(number: u64, folder: &Path) -> Result<(), TaskError> {
 fn run(folder: &Path, most: usize) -> Result<usize, Box<dyn std::error::Error>> {
     let path = folder.join("events.log");
     let log =
-        Writer::builder().only([EventKind::TaskCompleted, EventKind::JobCompleted]).open(&path)?;
+        Writer::builder().only([EventKind::TaskAdded, EventKind::TaskCompleted]).open(&path)?;
     let done = replay(&path)?.completed_names("squares");
 
     let job = Job::new("squares");

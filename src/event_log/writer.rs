@@ -98,7 +98,7 @@ impl WriterBuilder {
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("events.log");
     /// // Enough to know which tasks need not run again.
-    /// let log = Writer::builder().only([EventKind::TaskCompleted, EventKind::JobCompleted]).open(&path)?;
+    /// let log = Writer::builder().only([EventKind::TaskAdded, EventKind::TaskCompleted]).open(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn only(mut self, kinds: impl IntoIterator<Item = EventKind>) -> Self {
