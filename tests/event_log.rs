@@ -77,6 +77,23 @@ fn only_some_kinds_may_be_written() {
 }
 
 #[test]
+fn a_log_that_goes_on_with_fewer_kinds_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.log");
+    let run = |writer: Writer| {
+        let (job, _clock) = job();
+        writer.add(&job);
+        job.reporter("a").unwrap().run_blocking(|_| Ok(())).unwrap();
+        writer.close().blocking().unwrap();
+        replay(&path).unwrap().missing(job.id())
+    };
+    assert_eq!(run(Writer::open(&path).unwrap()), Some(0));
+    assert_eq!(run(Writer::open(&path).unwrap()), Some(0));
+    let fewer = Writer::builder().only([EventKind::TaskCompleted]).open(&path).unwrap();
+    assert_eq!(run(fewer), None, "they are left out on purpose");
+}
+
+#[test]
 fn a_follower_reads_across_parts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.log");

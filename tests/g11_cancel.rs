@@ -46,8 +46,9 @@ impl Scheduler for ByHand {
 
 impl ByHand {
     fn next(&self) -> Option<Pin<Box<TaskRun>>> {
-        let queues = self.0.lock().clone();
-        queues.iter().find_map(TaskQueue::next).map(Box::pin)
+        // A queue that gives no more may be followed by one that is told of at that moment.
+        let queue = |n| self.0.lock().get(n).cloned();
+        (0..).map_while(queue).find_map(|queue: TaskQueue| queue.next()).map(Box::pin)
     }
 
     fn lost(&self) -> usize {

@@ -14,7 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::{Inline, within};
+use common::{ByHand, Inline, within};
 use futures::executor::block_on;
 use milepost::{
     CancelReason, CauseKind, FailureKind, Job, JobState, ManualClock, NewTask, RunError, Scheduler,
@@ -322,7 +322,7 @@ fn g12_a_panic_in_the_drop_of_a_future_is_contained() {
     assert_eq!(job.counts().failed(), 1);
     assert_eq!(drops.load(Ordering::SeqCst), 1);
 
-    let queues = Queues::default();
+    let queues = ByHand::default();
     let job = Job::new("bombs");
     let waiting = job
         .add("waits", async move |_cx| {
@@ -339,23 +339,6 @@ fn g12_a_panic_in_the_drop_of_a_future_is_contained() {
     assert!(run.poll(cx).is_ready());
     assert_eq!(drops.load(Ordering::SeqCst), 2);
     assert_eq!(job.state(), JobState::Canceled);
-}
-
-/// A scheduler whose tasks the test takes and runs by hand.
-#[derive(Clone, Default)]
-struct Queues(Arc<parking_lot::Mutex<Vec<TaskQueue>>>);
-
-impl Scheduler for Queues {
-    fn ready(&self, queue: TaskQueue) {
-        self.0.lock().push(queue);
-    }
-}
-
-impl Queues {
-    fn next(&self) -> Option<milepost::TaskRun> {
-        let queues = self.0.lock().clone();
-        queues.iter().find_map(TaskQueue::next)
-    }
 }
 
 #[test]
@@ -393,7 +376,7 @@ fn g12_panics_in_the_drops_of_unread_outputs_are_contained_each() {
 fn g12_a_panic_in_the_drop_of_a_late_output_is_contained() {
     let job = Job::new("bombs");
     let (bomb, drops) = Bomb::new();
-    let queues = Queues::default();
+    let queues = ByHand::default();
     let handle = job
         .add_blocking("stuck", {
             let job = job.clone();
@@ -440,7 +423,7 @@ fn g12_a_panic_in_the_drop_of_a_retried_attempts_error_is_contained() {
             }
         })
         .unwrap();
-    let queues = Queues::default();
+    let queues = ByHand::default();
     job.submit(&queues).unwrap();
     let run = queues.next().unwrap();
     catch_unwind(AssertUnwindSafe(|| run.run_blocking())).expect("the worker goes on");
@@ -626,7 +609,7 @@ fn g12_a_feed_does_not_keep_a_forgotten_job_from_ending() {
 
 #[test]
 fn g12_the_last_handle_of_a_submitted_job_changes_nothing() {
-    let queues = Queues::default();
+    let queues = ByHand::default();
     let job = Job::new("runs on");
     job.add_blocking("a", |_cx| Ok(1)).unwrap();
     let mut done = job.task_completed();
@@ -657,7 +640,7 @@ fn g12_cancel_on_drop_cancels_as_dropped_unless_disarmed() {
 
 #[test]
 fn g12_a_task_run_dropped_by_its_scheduler_interrupts_the_task() {
-    let queues = Queues::default();
+    let queues = ByHand::default();
     let job = Job::new("lost");
     let one = job.add("one", async |_cx| Ok(1)).unwrap();
     let two = job.add("two", async |_cx| Ok(2)).unwrap();

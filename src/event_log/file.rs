@@ -177,7 +177,9 @@ impl LogFile {
             // What was cut short stays a line of its own, that readers pass over.
             self.append(b"\n")?;
         }
-        if matches!(head, Head::Empty) {
+        // Who reads it has to know if kinds are left out from here on.
+        let is_other = matches!(&head, Head::Part(there) if there.only != self.opened.only);
+        if is_other || matches!(head, Head::Empty) {
             let mut line = Vec::new();
             record::write(&mut line, &self.opened);
             self.append(&line)?;
