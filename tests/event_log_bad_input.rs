@@ -8,31 +8,15 @@ mod common;
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::logs::{Told, append, sample, told};
+use common::logs::{Told, add_tasks, check_rest, folder, read, sample, told};
 use common::{job, ms, within};
 use milepost::event_log::{Follower, OpenError, Reader, Writer, replay};
 use milepost::{Job, ManualClock, TaskError, TaskState};
 use parking_lot::Mutex;
-
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events.log");
-    (folder, path)
-}
-
-fn read(path: &Path) -> Told {
-    told(Reader::open(path).unwrap())
-}
-
-fn add_tasks(job: &Job, tasks: usize) {
-    for n in 0..tasks {
-        job.reporter(n.to_string()).unwrap().run_blocking(|_| Ok(())).unwrap();
-    }
-}
 
 fn refused(path: &Path) -> String {
     let before = fs::read(path).ok();
@@ -40,16 +24,6 @@ fn refused(path: &Path) -> String {
     assert_eq!(fs::read(path).ok(), before, "it is as it was");
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     format!("{error:?}").split(' ').next().unwrap().into()
-}
-
-/// All that is sound in it is there, whatever is around it.
-fn check_rest(path: &Path, lines: &[Vec<u8>], problems: &[&str]) {
-    let seen = read(path);
-    assert_eq!(seen.problems, problems);
-    assert_eq!(seen.events.len(), lines.len() - 2);
-    assert_eq!(replay(path).unwrap().problems().len(), problems.len());
-    let mut follower = Follower::new(path);
-    assert_eq!(told(std::iter::from_fn(|| follower.try_next())).events, seen.events);
 }
 
 #[test]
@@ -177,35 +151,6 @@ fn the_form_of_a_line_is_free() {
     fs::write(&path, format!("\u{feff}{crlf}\r\n")).unwrap();
     check_rest(&path, &lines, &[]);
     assert!(Writer::open(&path).is_ok());
-}
-
-#[test]
-fn a_line_without_an_end_costs_no_memory() {
-    let (_folder, path) = folder();
-    let lines = sample(3);
-    let mut file = fs::File::create(&path).unwrap();
-    file.write_all(&lines[..4].concat()).unwrap();
-    for _ in 0..100 {
-        file.write_all(&vec![b'x'; 1 << 20]).unwrap();
-    }
-    file.write_all(b"\n").unwrap();
-    file.write_all(&lines[4..].concat()).unwrap();
-    let before = peak();
-    check_rest(&path, &lines, &["TooLong 5"]);
-    assert!(peak() - before < 200 << 20, "{} MB", (peak() - before) >> 20);
-    // And at the end, where its end may still come.
-    let torn = path.with_file_name("torn");
-    fs::write(&torn, [lines[..4].concat(), vec![b'x'; 40 << 20]].concat()).unwrap();
-    assert_eq!(read(&torn).problems, ["Torn 5"]);
-    append(&torn, [b"\n", &lines[4..].concat()[..]].concat());
-    check_rest(&torn, &lines, &["TooLong 5"]);
-}
-
-/// The most memory that this process has had at a time, in bytes; 0 where that isn't told.
-fn peak() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024)
 }
 
 #[test]

@@ -9,23 +9,13 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
-use common::logs::{Told, append, sample, told};
+use common::logs::{append, folder, read, sample, told};
 use common::within;
 use milepost::event_log::{Follower, ReadError, Reader, Writer, replay};
 use milepost::{Job, JobId};
-
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events.log");
-    (folder, path)
-}
-
-fn read(path: &Path) -> Told {
-    told(Reader::open(path).unwrap())
-}
 
 /// Says to this program that it is to be the writer that is killed: of which log, and when parts are full.
 const WRITER: &str = "MILEPOST_TEST_WRITER";

