@@ -35,6 +35,9 @@ pub(super) struct End {
     pub(super) core: Option<Arc<JobCore>>,
 }
 
+/// As many marks gather before somebody sees to it that they are applied, though none is of an end.
+const GATHERED: usize = 1_000;
+
 /// The marks, behind a lock that nothing else is taken under (T3).
 pub(super) struct Marks {
     itself: Weak<Marks>,
@@ -80,8 +83,10 @@ impl Marks {
             // What they hold is held by the caller as well: nothing of a user is dropped here.
             return false;
         }
+        // A job that only goes on can wait for the next question, or for others.
+        let waits = matches!(mark, Mark::Changed(..)) && list.marks.len() < GATHERED;
         list.marks.push(mark);
-        !std::mem::replace(&mut list.settling, true)
+        !waits && !std::mem::replace(&mut list.settling, true)
     }
 
     /// False if there are marks, which the caller applies. Else the next one has somebody settle.
