@@ -644,3 +644,21 @@ fn read_error(path: &Path) -> milepost::event_log::ReadError {
 fn replay_part(path: &Path) -> u32 {
     told(Reader::open(path).unwrap()).parts.pop().unwrap()
 }
+
+#[test]
+fn who_comes_while_a_part_is_made_begins_with_the_first_one() {
+    let (_folder, path) = folder();
+    let lines = sample(2);
+    let full = path.with_file_name("events.log.1");
+    fs::write(&full, lines[..4].concat()).unwrap();
+    // Its file is there, and nothing in it yet.
+    fs::write(&path, "").unwrap();
+    let mut follower = Follower::new(&path);
+    assert_eq!(now(&mut follower).parts, [1]);
+    let (mut other, hidden) = (Follower::new(&path), path.with_file_name("hidden"));
+    fs::rename(&full, &hidden).unwrap();
+    assert_eq!(now(&mut other).parts, [0; 0], "there is nothing");
+    fs::rename(&hidden, &full).unwrap();
+    append(&path, [&head(&lines[0], None, 2)[..], &lines[4..].concat()].concat());
+    assert_eq!((now(&mut follower).parts, now(&mut other).parts), (vec![2], vec![1, 2]));
+}

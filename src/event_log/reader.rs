@@ -181,6 +181,12 @@ impl Reader {
                     }
                     match record::parse(text) {
                         Ok(None) => {}
+                        Ok(Some(Entry::Opened(opened)))
+                            if line == 1 && opened.part > 1 && self.cursor.log.is_none() =>
+                        {
+                            // It was only being made as it was opened: the parts before it come first.
+                            (self.cursor, self.open) = (Cursor::start_of(None, 1), None);
+                        }
                         Ok(Some(Entry::Opened(opened))) => {
                             // Further down, it is a log that was appended to this one: the file stays what it is.
                             if line == 1 {
@@ -227,8 +233,15 @@ impl Reader {
         }
         self.seen = None;
         let now = parts::look(&self.path).map_err(|source| self.io_error(source))?;
-        if let Some((_, Head::Part(opened))) = &now {
-            self.start(opened);
+        match &now {
+            Some((_, Head::Part(opened))) => self.start(opened),
+            // Its file is being made, or was when its writer died.
+            None | Some((_, Head::Empty)) if self.cursor == Cursor::start_of(None, 1) => {
+                if let Some((opened, _)) = parts::newest(&self.path) {
+                    self.start(&opened);
+                }
+            }
+            _ => {}
         }
         let is_absent = now.is_none();
         let place = (self.cursor.log.clone(), self.cursor.part);
