@@ -1,7 +1,7 @@
 //! A batch that can be killed at any time and goes on where it was left: what its log says is done isn't done again.
 //!
 //! ```sh
-//! cargo run --features event-log --example batch -- /tmp/batch   # kill it, and run it again
+//! cargo run --features event-log --example batch -- squares   # kill it, and run it again
 //! ```
 
 use std::fs::{self, File};

@@ -8,7 +8,7 @@ use super::args::{From, LogArgs};
 use super::exit::{Exit, UsageError};
 use super::following::{Following, Next};
 use super::problems::Problems;
-use super::screen::{is_read, say};
+use super::screen::{is_read, say, unwritten};
 use super::sentence::Sentences;
 use super::source::{check_present, check_readable};
 use crate::event_log::{Cursor, Entry, Follower, ReadError, Reader};
@@ -30,13 +30,7 @@ pub(super) fn log(args: LogArgs) -> Result<Exit, UsageError> {
     let (printed, cursor) =
         if args.follow { follow(&args, &mut printer)? } else { read(&args, &mut printer)? };
     if let Err(error) = printed.and_then(|()| printer.out.flush()) {
-        return Ok(match error.kind() {
-            io::ErrorKind::BrokenPipe => Exit::NoReader,
-            _ => {
-                say(&format!("milepost: can't write to standard output: {error}"));
-                Exit::Failure
-            }
-        });
+        return Ok(unwritten(&error));
     }
     if let Some(rest) = printer.problems.rest(&args.file) {
         say(&rest);

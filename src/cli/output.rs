@@ -3,7 +3,7 @@
 use super::args::Outputs;
 use super::program::Printed;
 use crate::command::{CommandFailed, CommandOutput};
-use crate::model::{TaskCompleted, TaskState};
+use crate::model::TaskCompleted;
 
 /// The end of what a command wrote to its outputs, and how much came before.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Outputs {
         let printed = printed.and_then(|printed| printed.take(task.task));
         let wanted = match self {
             Outputs::None => false,
-            Outputs::Failed => !matches!(task.state, TaskState::Completed | TaskState::Canceled),
+            Outputs::Failed => task.state.is_failure(),
             Outputs::All => true,
         };
         if !wanted {

@@ -12,7 +12,7 @@ use super::input::Input;
 use super::lines::{cut_line, ended_line, summary_line};
 use super::program::Printed;
 use super::record::{NotRecorded, RecordOptions, Records};
-use super::screen::{Screen, To, say};
+use super::screen::{Screen, To, say, unwritten};
 use super::signals::Signals;
 use crate::base::Clock;
 use crate::bus::EventStream;
@@ -96,19 +96,14 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     let (failed, shown) = show.show(events, &feeding);
     let [json, log] = records.finish();
     let written = shown.and(json.map_err(|error| io::Error::new(error.kind(), error)));
-    if let Err(error) = &written
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        say(&format!("milepost: can't write to standard output: {error}"));
-    }
+    let written = written.map_err(|error| unwritten(&error));
     if let Err(error) = &log {
         say(&format!("milepost: {}", chain(error)));
     }
 
     Ok(match written {
         _ if signals.any() => Exit::Canceled,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::NoReader,
-        Err(_) => Exit::Failure,
+        Err(exit) => exit,
         Ok(()) if log.is_err() => Exit::Failure,
         Ok(()) if feeding.error().is_some() => Exit::Usage,
         Ok(()) if failed => Exit::Failure,
@@ -122,11 +117,7 @@ fn no_stdout(error: &OpenError) -> Exit {
         OpenError::Io { source, .. } => source,
         _ => &io::Error::other(chain(error)),
     };
-    if cause.kind() == io::ErrorKind::BrokenPipe {
-        return Exit::NoReader;
-    }
-    say(&format!("milepost: can't write to standard output: {cause}"));
-    Exit::Failure
+    unwritten(cause)
 }
 
 /// Tells people what becomes of a job.

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::bars::Bars;
+use super::exit::Exit;
 use super::frame::{Line, Size};
 
 /// Where something is to be written.
@@ -131,6 +132,16 @@ impl Screen {
 /// A line for people, where there are no bars.
 pub(super) fn say(line: &str) {
     to_stderr(&mut format!("{line}\n").into_bytes());
+}
+
+/// Standard output can't be written to: says so, and how the command ends. If nobody reads it, it is as quiet as a program that
+/// SIGPIPE ends.
+pub(super) fn unwritten(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Exit::NoReader;
+    }
+    say(&format!("milepost: can't write to standard output: {error}"));
+    Exit::Failure
 }
 
 /// Whether somebody may still read what is written there.

@@ -10,12 +10,12 @@ use super::args::StatusArgs;
 use super::exit::{Exit, UsageError};
 use super::problems::Problems;
 use super::quantity::{amount, took};
-use super::screen::say;
+use super::screen::{say, unwritten};
 use super::source::check_present;
 use super::text::{count, printable, shortened};
 use crate::base::Clock;
-use crate::event_log::{self, Reader, Replay};
-use crate::model::{JobSnapshot, TaskSnapshot, TaskState, Timestamp};
+use crate::event_log::{Reader, Replay};
+use crate::model::{JobSnapshot, TaskSnapshot, Timestamp};
 
 /// As many tasks of each sort are listed, unless all are asked for.
 const LISTED: usize = 20;
@@ -30,7 +30,8 @@ const LONGEST: usize = 100;
 pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
     check_present(&args.file)?;
     let usage = |error| UsageError::of("", &error);
-    let replay = event_log::replay(&args.file).map_err(usage)?;
+    let mut reader = Reader::open(&args.file).map_err(usage)?;
+    let replay = Replay::of(&mut reader);
     let mut problems = Problems::default();
     for told in replay.problems().iter().filter_map(|problem| problems.note(problem)) {
         say(&told);
@@ -42,7 +43,7 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
     if let Some(rest) = problems.rest(&args.file) {
         say(&rest);
     }
-    let is_written = Reader::open(&args.file).map_err(usage)?.is_written();
+    let is_written = reader.is_written();
     let text = if args.json {
         json(&replay)
     } else {
@@ -51,11 +52,7 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     Ok(match written {
         Ok(()) => problems.exit(Exit::Success),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::NoReader,
-        Err(error) => {
-            say(&format!("milepost: can't write to standard output: {error}"));
-            Exit::Failure
-        }
+        Err(error) => unwritten(&error),
     })
 }
 
@@ -168,10 +165,7 @@ fn row(job: &JobSnapshot, now: Timestamp) -> [String; HEAD.len()] {
 
 /// What failed and what runs; with `all`, each task.
 fn list(text: &mut String, job: &JobSnapshot, all: bool) {
-    let listed = |task: &&TaskSnapshot| {
-        let ended_well = matches!(task.state, TaskState::Completed | TaskState::Canceled);
-        all || task.state.is_active() || task.state.is_terminal() && !ended_well
-    };
+    let listed = |task: &&TaskSnapshot| all || task.state.is_active() || task.state.is_failure();
     let tasks: Vec<&TaskSnapshot> = job.tasks.iter().filter(listed).collect();
     if tasks.is_empty() {
         return;

@@ -15,7 +15,7 @@ use super::source::{check_readable, shown};
 use super::text::{count, shortened};
 use crate::base::Clock;
 use crate::event_log::{Entry, Follower};
-use crate::model::{Event, JobId, TaskState, Timestamp};
+use crate::model::{Event, JobId, Timestamp};
 
 /// How long a log is silent before it is asked whether somebody writes it.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -108,7 +108,7 @@ impl Watch {
             Entry::Event(event) => {
                 let ended = self.board.apply(event);
                 if let (Event::TaskCompleted(task), Some(ended)) = (event, ended) {
-                    let failed = !matches!(task.state, TaskState::Completed | TaskState::Canceled);
+                    let failed = task.state.is_failure();
                     let total = self.board.job(task.job).and_then(|job| job.expected);
                     let line = || ended_line(task, &ended, total);
                     if self.has_begun && (failed || !self.screen.has_bars()) {

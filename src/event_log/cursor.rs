@@ -30,6 +30,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Before anything was read, of whatever log.
+    pub(super) fn start() -> Cursor {
+        Cursor::start_of(None, 1)
+    }
+
     /// The beginning of a part.
     pub(super) fn start_of(log: Option<Arc<str>>, part: u32) -> Cursor {
         Cursor { log, part, lines: 0, offset: 0 }

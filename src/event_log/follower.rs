@@ -73,7 +73,7 @@ pub struct Follower {
 impl Follower {
     /// Follows the log at `path` from the beginning of its first part. It need not be there yet.
     pub fn new(path: impl AsRef<Path>) -> Follower {
-        Follower::resume(path, Cursor::start_of(None, 1))
+        Follower::resume(path, Cursor::start())
     }
 
     /// Follows the log at `path` from a place that a reader or follower gave. If it is of another log than that, the first

@@ -67,7 +67,7 @@ impl Reader {
     /// # Errors
     /// The file isn't there, is a directory, or can't be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Reader, OpenError> {
-        Reader::resume(path, Cursor::start_of(None, 1))
+        Reader::resume(path, Cursor::start())
     }
 
     /// Reads the log at `path` from a place that a reader [gave](Reader::cursor). If it is of another log than that, the
@@ -126,7 +126,7 @@ impl Reader {
             // It may be turned over just now.
             _ => match parts::newest(path).map(|(_, full)| parts::look(&full)).transpose()? {
                 Some(Some(full)) => full,
-                _ => return Ok(Reader::at(path, Cursor::start_of(None, 1))),
+                _ => return Ok(Reader::at(path, Cursor::start())),
             },
         };
         let (log, part) = head.place();
@@ -185,7 +185,7 @@ impl Reader {
                             if line == 1 && opened.part > 1 && self.cursor.log.is_none() =>
                         {
                             // It was only being made as it was opened: the parts before it come first.
-                            (self.cursor, self.open) = (Cursor::start_of(None, 1), None);
+                            (self.cursor, self.open) = (Cursor::start(), None);
                         }
                         Ok(Some(Entry::Opened(opened))) => {
                             // Further down, it is a log that was appended to this one: the file stays what it is.
@@ -236,7 +236,7 @@ impl Reader {
         match &now {
             Some((_, Head::Part(opened))) => self.start(opened),
             // Its file is being made, or was when its writer died.
-            None | Some((_, Head::Empty)) if self.cursor == Cursor::start_of(None, 1) => {
+            None | Some((_, Head::Empty)) if self.cursor == Cursor::start() => {
                 if let Some((opened, _)) = parts::newest(&self.path) {
                     self.start(&opened);
                 }
@@ -279,7 +279,7 @@ impl Reader {
 
     /// One who has read nothing yet begins with the first part of that log that is there.
     fn start(&mut self, opened: &LogOpened) {
-        if self.cursor == Cursor::start_of(None, 1) {
+        if self.cursor == Cursor::start() {
             let full = parts::full_parts(&self.path, &opened.log).into_iter().map(|(part, _)| part);
             let first = full.min().map_or(opened.part, |first| first.min(opened.part));
             self.cursor = Cursor::start_of(Some(opened.log.clone()), first);
@@ -331,7 +331,7 @@ impl Reader {
 
     /// Goes to the beginning of what is there now, and says why.
     fn restart(&mut self, is_replaced: bool) -> ReadError {
-        (self.cursor, self.open) = (Cursor::start_of(None, 1), None);
+        (self.cursor, self.open) = (Cursor::start(), None);
         let file = self.path.clone();
         if is_replaced { ReadError::Replaced { file } } else { ReadError::Truncated { file } }
     }

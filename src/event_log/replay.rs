@@ -53,22 +53,26 @@ pub struct Replay {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn replay(path: impl AsRef<Path>) -> Result<Replay, OpenError> {
-    let mut reader = Reader::open(path)?;
-    let mut replay = Replay::default();
-    for entry in &mut reader {
-        match entry {
-            Ok(entry) => replay.apply(&entry),
-            Err(error) => replay.note(error),
-        }
-    }
-    replay.cursor = Some(reader.cursor());
-    Ok(replay)
+    Ok(Replay::of(&mut Reader::open(path)?))
 }
 
 impl Replay {
     /// Nothing so far.
     pub fn new() -> Replay {
         Replay::default()
+    }
+
+    /// What a reader has yet to read.
+    pub(crate) fn of(reader: &mut Reader) -> Replay {
+        let mut replay = Replay::default();
+        for entry in reader.by_ref() {
+            match entry {
+                Ok(entry) => replay.apply(&entry),
+                Err(error) => replay.note(error),
+            }
+        }
+        replay.cursor = Some(reader.cursor());
+        replay
     }
 
     /// Takes the next entry of a log. Events that were there before change nothing: a log may tell a job twice.

@@ -69,6 +69,11 @@ impl TaskState {
         matches!(self, Completed)
     }
 
+    /// Whether the task ended otherwise than well and was not canceled.
+    pub(crate) const fn is_failure(self) -> bool {
+        self.is_terminal() && !matches!(self, Completed | Canceled)
+    }
+
     /// Whether an attempt exists that may report.
     pub const fn is_active(self) -> bool {
         matches!(self, Running | Suspended | Canceling)

@@ -177,7 +177,7 @@ impl Ledger {
         self.done += 1;
         if let Some(entry) = self.tasks.get(id) {
             self.board.sums.add(Share::of(entry.counted(&reading)));
-            if !state.is_success() && state != TaskState::Canceled {
+            if state.is_failure() {
                 let failed = self.failure(id, entry);
                 if self.seldom.failures.len() < self.options.keep_failures {
                     self.seldom.failures.push(failed);
