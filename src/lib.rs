@@ -54,6 +54,10 @@
 //! - `event-log`: `event_log`, what jobs tell written to files, followed and read again.
 //! - `cli`: the `milepost` command.
 //! - `tracker`: `Tracker`, which knows all jobs of a process. It needs no runtime.
+//! - `indicatif`: `view::terminal`, a job's bars in a terminal.
+//! - `ratatui`: `view::tui`, a job's rows as a widget.
+//! - `web`: `view::web`, jobs as a web page, and as JSON and events for other programs.
+//! - `metrics`: `telemetry`, jobs and tasks as counters, gauges and histograms.
 
 #![deny(unsafe_code)]
 
@@ -73,6 +77,7 @@ mod model;
 mod scheduler;
 #[cfg(feature = "tracker")]
 pub mod tracker;
+pub mod view;
 
 pub use base::{Clock, ManualClock};
 pub use bus::{EventStream, StreamEvent, StreamTimeout};

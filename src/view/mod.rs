@@ -1,0 +1,1 @@
+//! What shows jobs to people. Everything here reads what any reader may read; nothing here runs tasks.
