@@ -176,6 +176,11 @@ impl<E: StreamEvent> EventStream<E> {
         self.reader.source().moment()
     }
 
+    /// The job's name.
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.reader.source().name()
+    }
+
     /// How many tasks the job will have, if that is known.
     pub(crate) fn expected(&self) -> Option<usize> {
         self.reader.source().expected()

@@ -267,5 +267,6 @@ pub(crate) const TERMINAL: [TaskState; 6] = [
     TaskState::EnvironmentError,
 ];
 
+pub(crate) mod lives;
 #[cfg(feature = "event-log")]
 pub(crate) mod logs;

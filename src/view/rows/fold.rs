@@ -116,7 +116,12 @@ impl Rows {
     pub fn update(&mut self, inbox: &mut Inbox) -> bool {
         let before = self.version;
         inbox.drain(|event| self.apply(&event));
-        if let Some(expected) = inbox.expected() {
+        let stream = inbox.stream();
+        if self.name.is_none() {
+            self.job = Some(stream.job());
+            self.call(stream.name());
+        }
+        if let Some(expected) = stream.expected() {
             self.expect(expected);
         }
         self.version != before
@@ -169,7 +174,6 @@ impl Rows {
     }
 
     /// Says what the job is called, for those who know it otherwise than by an event.
-    #[allow(dead_code, reason = "only readers of logs know that, which are a feature")]
     pub(crate) fn call(&mut self, name: Arc<str>) {
         self.name = Some(name);
         self.version += 1;
@@ -276,6 +280,8 @@ impl Rows {
             || ended.name.clone(),
             |entry| {
                 (entry.state, entry.attempt) = (state, ended.attempt);
+                // If its adding was missed, this is the first that tells it.
+                entry.name = ended.name.clone();
                 let details = entry.details();
                 details.report = ProgressReport {
                     progress: ended.progress,
