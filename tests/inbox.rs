@@ -4,8 +4,10 @@
 
 mod common;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll};
 
 use common::{WINDOW, check_merged, job, lifecycle, ms, running, within};
 use milepost::view::Inbox;
@@ -135,6 +137,35 @@ fn no_wake_up_is_lost_whatever_the_threads_do() {
             is_whole(&events, job.last_seq());
         }
     });
+}
+
+/// Wakes as often as it likes, and in the middle of being asked.
+struct Restless(Vec<&'static str>);
+
+impl futures::Stream for Restless {
+    type Item = &'static str;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<&'static str>> {
+        let item = self.0.pop();
+        if item != Some("") {
+            return Poll::Ready(item);
+        }
+        (0..3).for_each(|_| cx.waker().wake_by_ref());
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_wake_up_in_the_middle_is_one_wake_up() {
+    let (calls, wake) = counting();
+    let mut inbox = Inbox::new(Restless(vec!["c", "", "b", "", "a", ""]), wake);
+    for item in ["a", "b", "c"] {
+        assert_eq!(calls.swap(0, Ordering::SeqCst), 1, "before {item}");
+        let mut items = Vec::new();
+        inbox.drain(|item| items.push(item));
+        assert_eq!(items, [item]);
+    }
+    assert!(inbox.is_ended());
 }
 
 #[cfg(feature = "tracker")]
