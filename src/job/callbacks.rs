@@ -143,7 +143,7 @@ impl Dispatcher {
         Arc::new(Dispatcher {
             job: core.id,
             clock: core.clock.clone(),
-            phase: Phase::default(),
+            phase: Phase::new(),
             state: Mutex::new(State {
                 next: 0,
                 live: BTreeSet::new(),
