@@ -61,6 +61,14 @@ impl Web {
         self.hub.close();
     }
 
+    /// Waits until nobody reads events: after the end of the last job, those who have read it to its end are gone. For programs that
+    /// end with their jobs; bound it by a timeout, as who doesn't read stays.
+    ///
+    /// Cancel safe.
+    pub async fn without_clients(&self) {
+        self.hub.without_clients().await;
+    }
+
     /// Whether [`close`](Web::close) was called.
     pub fn is_closed(&self) -> bool {
         self.hub.is_closed()

@@ -1,7 +1,6 @@
 //! What all handles of a [`Web`](super::Web) share: its settings, and the jobs that have clients or had some (W6).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ pub(super) struct Hub {
     pub(super) tracker: Tracker,
     pub(super) settings: Settings,
     rooms: Mutex<Rooms>,
-    clients: AtomicUsize,
+    clients: watch::Sender<usize>,
     closed: watch::Sender<bool>,
 }
 
@@ -67,7 +66,7 @@ impl Hub {
             tracker,
             settings,
             rooms: Mutex::default(),
-            clients: AtomicUsize::new(0),
+            clients: watch::Sender::new(0),
             closed: watch::Sender::new(false),
         })
     }
@@ -85,14 +84,13 @@ impl Hub {
     pub(super) fn attach(&self, room: Arc<Room>) -> Result<Attached, NoPlace> {
         let hub = self.itself.upgrade().ok_or(NoPlace::Closed)?;
         let most = self.settings.max_clients;
-        if self.clients.fetch_add(1, Ordering::AcqRel) >= most {
-            self.clients.fetch_sub(1, Ordering::AcqRel);
+        if !self.clients.send_if_modified(|clients| add_up_to(clients, most)) {
             return Err(NoPlace::Full(most));
         }
         let mut rooms = self.rooms.lock();
         if *self.closed.borrow() {
             drop(rooms);
-            self.clients.fetch_sub(1, Ordering::AcqRel);
+            self.one_less();
             return Err(NoPlace::Closed);
         }
         let kept = rooms.by_job.entry(room.core.id).or_insert(Kept { room, until: None });
@@ -158,9 +156,25 @@ impl Hub {
         let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
+    fn one_less(&self) {
+        self.clients.send_modify(|clients| *clients -= 1);
+    }
+
+    /// Waits until there are no clients.
+    pub(super) async fn without_clients(&self) {
+        let _ = self.clients.subscribe().wait_for(|clients| *clients == 0).await;
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         *self.closed.borrow()
     }
+}
+
+/// One more, if there are less than `most`.
+fn add_up_to(clients: &mut usize, most: usize) -> bool {
+    let is_room = *clients < most;
+    *clients += usize::from(is_room);
+    is_room
 }
 
 impl Rooms {
@@ -210,7 +224,7 @@ impl Alarm for Sweeper {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        self.hub.clients.fetch_sub(1, Ordering::AcqRel);
+        self.hub.one_less();
         if self.room.leave(&mut self.seat) {
             self.hub.keep_for_now(self.room.core.id);
         }
