@@ -39,10 +39,7 @@ impl Page {
             |error: &dyn std::error::Error| UsageError::of(&format!("--web {address}"), error);
         let tracker = Tracker::new();
         tracker.track(job);
-        // Each has 74 bits that nobody guesses.
-        let token = args.web_control.then(|| {
-            [Uuid::now_v7(), Uuid::now_v7()].map(|random| random.simple().to_string()).concat()
-        });
+        let token = args.web_control.then(|| Uuid::new_v4().simple().to_string());
         let mut builder = Web::builder(&tracker);
         if let Some(token) = &token {
             builder = builder.control(token);
