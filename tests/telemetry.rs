@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 
-use common::{ByHand, Inline, begun, job, ms, obeys, running, step};
+use common::{ByHand, Inline, begun, job, ms, obeys, running, settle, step};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use milepost::telemetry::{LabelError, Telemetry, TelemetryBuilder};
@@ -85,21 +85,6 @@ impl Recorded {
         self.look();
         let expected = expected.iter().map(|(name, all)| ((*name).to_owned(), all.to_vec()));
         assert_eq!(self.histograms, expected.collect());
-    }
-}
-
-/// Waits until all callbacks have been called for what has happened.
-fn settle(job: &Job) {
-    let (last, (told, hears)) = (job.last_seq(), channel());
-    if last > 0 {
-        let call = move |event: &milepost::Event| {
-            if event.seq() == Some(last) {
-                told.send(()).unwrap();
-            }
-        };
-        let callback = job.on_event(call);
-        hears.recv().unwrap();
-        callback.unsubscribe();
     }
 }
 
@@ -433,9 +418,8 @@ fn labels_are_those_that_were_asked_for() {
 #[test]
 fn labels_that_can_not_be_are_refused() {
     let taken = |label: &str| Some(LabelError::Taken { label: label.into() });
-    let error = |set: fn(TelemetryBuilder) -> TelemetryBuilder| {
-        set(Telemetry::builder()).build().err()
-    };
+    let error =
+        |set: fn(TelemetryBuilder) -> TelemetryBuilder| set(Telemetry::builder()).build().err();
     for label in ["state", "cause", "job_name", "le", "quantile"] {
         assert_eq!(Telemetry::builder().label(label, "").build().err(), taken(label));
         assert_eq!(Telemetry::builder().label_property(label).build().err(), taken(label));
@@ -651,7 +635,8 @@ mod with_children {
         let path = folder.path().join("events.log");
         let (telemetry, mut seen) = telemetry();
         let (tracker, log) = (Tracker::new(), Writer::open(&path).unwrap());
-        let scheduler = log.scheduler(telemetry.scheduler(tracker.scheduler(LocalScheduler::new(1).unwrap())));
+        let scheduler =
+            log.scheduler(telemetry.scheduler(tracker.scheduler(LocalScheduler::new(1).unwrap())));
         let job = family();
         job.submit(&scheduler).unwrap();
         job.wait_until_done().blocking().unwrap().ok().unwrap();

@@ -5,10 +5,9 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use common::{Inline, drain, ms};
+use common::{Inline, drain, ms, settle};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use milepost::telemetry::Telemetry;
 use milepost::{
@@ -184,21 +183,6 @@ fn take(sums: &mut Sums, snapshots: &Snapshotter) {
     }
     sums.counts.retain(|_, n| *n != 0);
     sums.times.values_mut().for_each(|times| times.sort_unstable());
-}
-
-/// Waits until all callbacks have been called for what has happened.
-fn settle(job: &Job) {
-    let (last, (told, hears)) = (job.last_seq(), channel());
-    if last > 0 {
-        let call = move |event: &Event| {
-            if event.seq() == Some(last) {
-                told.send(()).unwrap();
-            }
-        };
-        let callback = job.on_event(call);
-        hears.recv().unwrap();
-        callback.unsubscribe();
-    }
 }
 
 struct Life {

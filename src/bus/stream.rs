@@ -244,7 +244,7 @@ impl std::error::Error for StreamTimeout {}
 /// What an [`EventStream`] can be of: [`Event`], each of its variants, and [`ProgressWindow`].
 pub trait StreamEvent: sealed::Make + Send {}
 
-mod sealed {
+pub(super) mod sealed {
     use super::{Item, Quick, Reader};
 
     pub trait Make: Sized {
@@ -276,7 +276,7 @@ mod sealed {
 use sealed::Make;
 
 /// Progress stands between the lifecycle event that it came after and the next one.
-const fn at_seq(seq: u64) -> u64 {
+pub(super) const fn at_seq(seq: u64) -> u64 {
     seq * 2
 }
 

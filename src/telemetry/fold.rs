@@ -1,17 +1,17 @@
 //! What becomes of one job, folded into metrics event by event. Knows no name of a metric; reads no clock.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::instruments::Instruments;
+use crate::bus::{Change, Turn};
 use crate::job::core::JobCore;
 use crate::job::subscribe;
-use crate::model::{
-    JobState, JobStateChanged, TaskAdded, TaskId, TaskState, TaskStateChanged, Timestamp,
-};
+use crate::model::{JobState, TaskId, TaskState, Timestamp};
 
 /// So many tasks have room in any case.
 const ROOM: usize = 64;
@@ -41,77 +41,67 @@ struct Live {
 }
 
 impl Fold {
-    /// Folds all events of a job, from the first one that is left, by callbacks: in order, off the threads that run tasks.
+    /// Folds all events of a job, from the first one that is left, by a callback: in order, off the threads that run tasks.
     pub(super) fn begin(core: &Arc<JobCore>, to: Arc<Instruments>) {
         let (state, started) = (JobState::Pending, None);
         let fold = Fold { to, state, started, tasks: HashMap::new() };
         let fold = Arc::new(Mutex::new(fold));
-        // The callbacks wait for it. They are there before the state is looked at: what follows on it is told, whatever the job frees.
+        // The callback waits for it. It is there before the state is looked at: what follows on it is told, whatever the job frees.
         let mut first = fold.lock();
-        let (job, added, changed) = (fold.clone(), fold.clone(), fold.clone());
-        subscribe(core, move |event: &JobStateChanged| job.lock().job_changed(event));
-        subscribe(core, move |event: &TaskAdded| added.lock().task_added(event));
-        subscribe(core, move |event: &TaskStateChanged| changed.lock().task_changed(event));
+        let folds = fold.clone();
+        subscribe(core, move |turn: &Turn| folds.lock().turn(turn));
         first.state = core.look(|ledger| ledger.state());
         first.to.job_is(first.state);
     }
 
-    fn job_changed(&mut self, event: &JobStateChanged) {
+    fn turn(&mut self, turn: &Turn) {
+        let at = Timestamp::from_micros(turn.record.at);
+        match turn.record.change {
+            Change::Job { to, .. } => self.job_entered(to, at),
+            Change::Added { task } => {
+                self.tasks.insert(task, Live::new(TaskState::Pending, 1, at));
+                self.to.task_entered(TaskState::Pending);
+            }
+            Change::Task { task, attempt, from, to, .. } => {
+                let mut entry = match self.tasks.entry(task) {
+                    Entry::Occupied(known) => {
+                        self.to.task_left(known.get().state);
+                        known
+                    }
+                    Entry::Vacant(new) => new.insert_entry(Live::found(from, attempt, at)),
+                };
+                let live = entry.get_mut();
+                if live.attempt != attempt {
+                    self.to.retried(turn.cause.as_ref().map(|cause| cause.kind));
+                }
+                live.enter(attempt, to, at, &self.to);
+                if to.is_terminal() {
+                    entry.remove();
+                    self.give_back();
+                }
+            }
+            // They say again what the changes of state have said.
+            Change::Completed { .. } | Change::JobCompleted { .. } => {}
+        }
+    }
+
+    fn job_entered(&mut self, to: JobState, at: Timestamp) {
         self.to.job_left(self.state);
-        self.state = event.to;
-        self.to.job_is(event.to);
-        if event.to == JobState::Submitted {
-            self.started = Some(event.at);
+        self.state = to;
+        self.to.job_is(to);
+        if to == JobState::Submitted {
+            self.started = Some(at);
         }
-        if event.to.is_terminal() {
-            self.to.job_ended(event.to);
+        if to.is_terminal() {
+            self.to.job_ended(to);
             if let Some(started) = self.started {
-                self.to.duration.record(event.at.duration_since(started));
+                self.to.duration.record(at.duration_since(started));
             }
-        }
-    }
-
-    fn task_added(&mut self, event: &TaskAdded) {
-        self.tasks.insert(event.task, Live::new(TaskState::Pending, 1, event.at));
-        self.to.task_entered(TaskState::Pending);
-    }
-
-    fn task_changed(&mut self, event: &TaskStateChanged) {
-        let before = self.tasks.get(&event.task);
-        if let Some(task) = before {
-            self.to.task_left(task.state);
-        }
-        let mut task = before.copied().unwrap_or_else(|| Live::found(event));
-        task.pass(event.at);
-        let is_next = event.attempt != task.attempt;
-        if is_next || event.to.is_terminal() {
-            if task.begun && task.whole {
-                self.to.run.record(task.spent);
-            }
-            task = Live::new(event.to, event.attempt, event.at);
-        }
-        if is_next {
-            self.to.retried(event.cause.as_ref().map(|cause| cause.kind));
-        }
-        if event.to == TaskState::Running && !task.begun {
-            self.to.attempts.increment(1);
-            if task.whole {
-                self.to.queue.record(task.spent);
-            }
-            (task.begun, task.whole, task.spent) = (true, true, Duration::ZERO);
-        }
-        task.state = event.to;
-        self.to.task_entered(event.to);
-        if event.to.is_terminal() {
-            self.forget(event.task);
-        } else {
-            self.tasks.insert(event.task, task);
         }
     }
 
     /// Gives memory back when most tasks have ended.
-    fn forget(&mut self, task: TaskId) {
-        self.tasks.remove(&task);
+    fn give_back(&mut self) {
         let room = self.tasks.capacity();
         if room > ROOM && self.tasks.len() < room / 8 {
             self.tasks.shrink_to(room / 4);
@@ -124,13 +114,29 @@ impl Live {
         Live { state, since, attempt, begun: false, whole: true, spent: Duration::ZERO }
     }
 
-    /// A task whose first events are not there any more.
-    fn found(event: &TaskStateChanged) -> Live {
-        let begun = matches!(
-            event.from,
-            TaskState::Running | TaskState::Suspended | TaskState::Canceling
-        );
-        Live { begun, whole: false, ..Live::new(event.from, event.attempt, event.at) }
+    /// A task whose first events are not there any more, as it was when it left a state.
+    fn found(state: TaskState, attempt: u32, at: Timestamp) -> Live {
+        let ran = [TaskState::Running, TaskState::Suspended, TaskState::Canceling];
+        Live { begun: ran.contains(&state), whole: false, ..Live::new(state, attempt, at) }
+    }
+
+    fn enter(&mut self, attempt: u32, state: TaskState, at: Timestamp, to: &Instruments) {
+        self.pass(at);
+        if self.attempt != attempt || state.is_terminal() {
+            if self.begun && self.whole {
+                to.run.record(self.spent);
+            }
+            *self = Live::new(state, attempt, at);
+        }
+        if state == TaskState::Running && !self.begun {
+            to.attempts.increment(1);
+            if self.whole {
+                to.queue.record(self.spent);
+            }
+            (self.begun, self.whole, self.spent) = (true, true, Duration::ZERO);
+        }
+        to.task_entered(state);
+        self.state = state;
     }
 
     /// Time goes on to `at`, in the present state.
@@ -144,5 +150,31 @@ impl Live {
             self.spent += at.duration_since(self.since);
         }
         self.since = at;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::NoopRecorder;
+
+    use super::*;
+
+    #[test]
+    fn memory_is_for_tasks_that_have_not_ended() {
+        let to = Arc::new(Instruments::register(&NoopRecorder, &[]));
+        let (state, started, tasks) = (JobState::Pending, None, HashMap::new());
+        let mut fold = Fold { to, state, started, tasks };
+        let mut turn = |change| {
+            let record = crate::bus::Record { at: 0, change, caused: false };
+            fold.turn(&Turn { seq: 1, record, cause: None });
+        };
+        let (from, to) = (TaskState::Pending, TaskState::Canceled);
+        let all = (0..10_000).map(TaskId::new);
+        all.clone().for_each(|task| turn(Change::Added { task }));
+        all.skip(1).for_each(|task| {
+            turn(Change::Task { task, attempt: 1, from, to, observed: false });
+        });
+        assert_eq!(fold.tasks.len(), 1);
+        assert!(fold.tasks.capacity() <= 2 * ROOM, "room for {}", fold.tasks.capacity());
     }
 }

@@ -55,7 +55,10 @@ impl Instruments {
         }
         let histograms = [
             (QUEUE, "How long attempts of tasks waited before they ran."),
-            (RUN, "How long attempts of tasks ran, without the time for which they were suspended."),
+            (
+                RUN,
+                "How long attempts of tasks ran, without the time for which they were suspended.",
+            ),
             (DURATION, "How long jobs took from their submission or start to their end."),
         ];
         for (name, text) in histograms {
@@ -68,9 +71,8 @@ impl Instruments {
             let own = own.map(|(label, value)| Label::from_static_parts(label, value));
             Key::from_parts(name, labels.iter().cloned().chain(own).collect::<Vec<_>>())
         };
-        let gauge = |name, state| {
-            recorder.register_gauge(&key(name, Some(("state", state))), &METADATA)
-        };
+        let gauge =
+            |name, state| recorder.register_gauge(&key(name, Some(("state", state))), &METADATA);
         let counter = |name, own| recorder.register_counter(&key(name, own), &METADATA);
         let histogram = |name| recorder.register_histogram(&key(name, None), &METADATA);
         let ended = |name, state| counter(name, Some(("state", state)));

@@ -44,7 +44,8 @@ impl Labels {
 
     /// Those of a job. A property that it doesn't have is an empty text.
     pub(super) fn of(&self, name: &Arc<str>, properties: &Properties) -> Vec<Label> {
-        let fixed = self.fixed.iter().map(|(label, value)| Label::new(label.clone(), value.clone()));
+        let fixed =
+            self.fixed.iter().map(|(label, value)| Label::new(label.clone(), value.clone()));
         let name = self.jobs.then(|| Label::new(JOB_NAME, name.clone()));
         let property = |label: &Arc<str>| {
             let value = properties.get(label).map(ToString::to_string);
@@ -71,7 +72,10 @@ impl fmt::Display for LabelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LabelError::Taken { label } if OWN.contains(&&**label) => {
-                write!(f, "the label {label:?} is used by the metrics themselves: choose another name")
+                write!(
+                    f,
+                    "the label {label:?} is used by the metrics themselves: choose another name"
+                )
             }
             LabelError::Taken { label } => {
                 write!(f, "the label {label:?} is set twice: choose another name for one of them")
