@@ -25,6 +25,7 @@ mod reader;
 mod record;
 mod source;
 mod stream;
+mod turn;
 
 pub(crate) use history::History;
 pub(crate) use latest::{Latest, Shown, When};
@@ -34,3 +35,5 @@ pub(crate) use notice::{Batch, Closed, Notices, Update, Updates};
 pub(crate) use record::{Change, Record};
 pub(crate) use source::{Moment, Opened, Parked, Source, Start, Table, mask};
 pub use stream::{EventStream, StreamEvent, StreamTimeout};
+#[allow(unused_imports, reason = "only features read it")]
+pub(crate) use turn::Turn;

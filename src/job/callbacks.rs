@@ -40,7 +40,7 @@ impl fmt::Debug for Subscription {
 }
 
 /// Registers a callback for all events of a kind, from the job's first on.
-pub(super) fn subscribe<E: StreamEvent + 'static>(
+pub(crate) fn subscribe<E: StreamEvent + 'static>(
     core: &Arc<JobCore>,
     call: impl FnMut(&E) + Send + 'static,
 ) -> Subscription {
