@@ -25,13 +25,20 @@ fn check(messages: &[Message], mut last: u64) {
             assert_eq!(*id, None);
             assert!(data["after"].as_u64().unwrap() <= last, "{data} after event {last}");
             for update in data["updates"].as_array().unwrap() {
-                assert!(!ended.contains(&update["task"].as_u64()), "progress after the end: {data}");
+                assert!(
+                    !ended.contains(&update["task"].as_u64()),
+                    "progress after the end: {data}"
+                );
                 assert!(update.get("job").is_none() && update.get("at").is_none());
             }
             assert!(data["progress"]["counts"].is_object());
             continue;
         }
-        assert_eq!((*id, data["seq"].as_u64()), (Some(last + 1), Some(last + 1)), "a gap or a repetition: {data}");
+        assert_eq!(
+            (*id, data["seq"].as_u64()),
+            (Some(last + 1), Some(last + 1)),
+            "a gap or a repetition: {data}"
+        );
         last += 1;
         if event == "task_completed" {
             ended.insert(data["task"].as_u64());
@@ -75,7 +82,9 @@ fn a_job_is_told_from_its_first_event_to_its_end() {
     // In the form that events have everywhere.
     let told = all.iter().filter(|message| message.id.is_some()).map(|message| &message.data);
     let own = common::lifecycle(common::drain(&mut job.events()));
-    assert!(told.eq(own.iter().map(|event| serde_json::to_value(event).unwrap()).collect::<Vec<_>>().iter()));
+    assert!(told.eq(
+        own.iter().map(|event| serde_json::to_value(event).unwrap()).collect::<Vec<_>>().iter()
+    ));
 }
 
 #[test]
@@ -91,7 +100,13 @@ fn who_comes_again_at_any_event_gets_exactly_the_rest() {
         let path = format!("/jobs/{}/events?after={seq}", job.id());
         assert_eq!(ids(&get(address, &path).events().collect::<Vec<_>>()), ids(&rest));
         // What the browser has had last counts, not where the page began.
-        let both = send(address, "GET", &format!("{path}&after=0"), &[&format!("Last-Event-ID: {seq}")], "");
+        let both = send(
+            address,
+            "GET",
+            &format!("{path}&after=0"),
+            &[&format!("Last-Event-ID: {seq}")],
+            "",
+        );
         assert_eq!(ids(&both.events().collect::<Vec<_>>()), ids(&rest));
     }
     assert_eq!(ids(&all).len() as u64, last);
@@ -158,7 +173,10 @@ fn a_followed_job_is_let_go_of_some_time_after_its_end() {
             std::thread::yield_now();
         }
         clock.advance(Duration::from_secs(9 * 60));
-        assert_eq!(ids(&follow(address, id, Some(1)).events().collect::<Vec<_>>()).last(), Some(&last));
+        assert_eq!(
+            ids(&follow(address, id, Some(1)).events().collect::<Vec<_>>()).last(),
+            Some(&last)
+        );
         clock.advance(Duration::from_secs(60));
         assert_eq!(follow(address, id, Some(1)).status, 410);
     })
@@ -225,7 +243,12 @@ fn progress_is_one_message_a_window_with_the_latest_values() {
     clock.advance(common::WINDOW * 3);
     let mut late = follow(address, job.id(), Some(job.last_seq())).events();
     let present = late.next().unwrap().data;
-    let told: Vec<_> = present["updates"].as_array().unwrap().iter().map(|update| update["task"].as_u64().unwrap()).collect();
+    let told: Vec<_> = present["updates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|update| update["task"].as_u64().unwrap())
+        .collect();
     assert_eq!(told, [1, 2, 3, 4]);
     assert_eq!(present["updates"][0]["progress"], 209.0);
 }
@@ -271,7 +294,11 @@ fn many_clients_that_come_at_any_time_have_all_events() {
         let clients: Vec<_> = (0..16)
             .map(|n: u64| {
                 std::thread::spawn(move || {
-                    let start = if n % 2 == 0 { 0 } else { get(address, &format!("/jobs/{id}")).json()["seq"].as_u64().unwrap() };
+                    let start = if n % 2 == 0 {
+                        0
+                    } else {
+                        get(address, &format!("/jobs/{id}")).json()["seq"].as_u64().unwrap()
+                    };
                     let all: Vec<Message> = follow_on(address, id, start).collect();
                     check(&all, start);
                     all.last().map(|last| last.data["event"].as_str().unwrap().to_owned())

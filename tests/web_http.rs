@@ -38,7 +38,12 @@ fn the_page_comes_with_a_policy_that_lets_only_its_own_script_run() {
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let policy = answer.header("content-security-policy").unwrap().to_owned();
-        for part in ["default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(part), "{policy}");
         }
         let nonce = policy.split("script-src 'nonce-").nth(1).unwrap().split('\'').next().unwrap();
@@ -63,7 +68,11 @@ fn nested_the_page_is_there_with_and_without_a_slash() {
     let address = serve_router(app);
     for path in ["/jobs-ui", "/jobs-ui/", "/deep/er"] {
         let answer = get(address, path);
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some("text/html; charset=utf-8")),
+            "{path}"
+        );
     }
     let id = job.id();
     assert_eq!(get(address, &format!("/jobs-ui/jobs/{id}")).json()["name"], "nested");
@@ -150,7 +159,14 @@ fn what_is_no_job_is_told_so() {
     let (_, job, address) = served();
     let id = job.id().to_string();
     let strange = Job::new("of no tracker").id().to_string();
-    for path in ["/jobs/nonsense", "/jobs/1", "/jobs/%00", "/jobs/%ff%fe", "/jobs/../..", &format!("/jobs/{id}0")] {
+    for path in [
+        "/jobs/nonsense",
+        "/jobs/1",
+        "/jobs/%00",
+        "/jobs/%ff%fe",
+        "/jobs/../..",
+        &format!("/jobs/{id}0"),
+    ] {
         for rest in ["", "/events"] {
             let answer = get(address, &format!("{path}{rest}"));
             assert!([400, 404].contains(&answer.status), "{path}{rest}: {}", answer.status);
@@ -174,7 +190,8 @@ fn what_is_no_job_is_told_so() {
 fn nothing_that_is_sent_makes_the_server_fall_over() {
     let (_, job, address) = served();
     let id = job.id();
-    let huge = format!("GET /jobs HTTP/1.1\r\nHost: {address}\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    let huge =
+        format!("GET /jobs HTTP/1.1\r\nHost: {address}\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
     assert_eq!(send_raw(address, huge.as_bytes()).status, 431);
     assert_eq!(send_raw(address, b"GARBAGE\r\n\r\n").status, 400);
     let invalid = b"GET /jobs/\xff HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -265,7 +282,8 @@ fn an_allowed_origin_may_change_jobs() {
     let web = Web::builder(&tracker).control(TOKEN).allow_origin("https://ops.example.org").build();
     let address = serve(&web.unwrap());
     let path = format!("/jobs/{}/cancel", job.id());
-    let from = |origin: &str| post(address, &path, &[BEARER, &format!("Origin: {origin}")], "").status;
+    let from =
+        |origin: &str| post(address, &path, &[BEARER, &format!("Origin: {origin}")], "").status;
     assert_eq!(from("http://ops.example.org"), 403);
     assert_eq!(from("https://ops.example.org"), 202);
 }
@@ -276,10 +294,17 @@ fn the_verbs_do_what_they_say() {
     let id = job.id();
     let handles = ["a", "b"].map(|name| job.add_blocking(name, |_cx| Ok(())).unwrap());
     job.submit(&ByHand::default()).unwrap();
-    let ask = |path: &str, body: &str| post(address, &format!("/jobs/{id}/{path}"), &[BEARER], body);
+    let ask =
+        |path: &str, body: &str| post(address, &format!("/jobs/{id}/{path}"), &[BEARER], body);
     let answer = ask("tasks/1/hold?message=for%20lunch", "");
-    assert_eq!((answer.status, answer.json()), (202, serde_json::json!({"asked": 1, "refused": []})));
-    assert_eq!(common::story(&job, milepost::TaskId::new(1)).last().unwrap(), "held 1: held: for lunch");
+    assert_eq!(
+        (answer.status, answer.json()),
+        (202, serde_json::json!({"asked": 1, "refused": []}))
+    );
+    assert_eq!(
+        common::story(&job, milepost::TaskId::new(1)).last().unwrap(),
+        "held 1: held: for lunch"
+    );
     assert_eq!(ask("tasks/1/release", "").status, 202);
     assert_eq!(handles[1].state(), TaskState::Submitted);
     assert_eq!(ask("hold", r#"{"message":"all"}"#).json()["asked"], 2);
@@ -314,7 +339,8 @@ fn the_verbs_do_what_they_say() {
 #[test]
 fn alone_on_loopback_the_server_knows_only_local_names() {
     let (_, job, address) = served();
-    let at = |host: &str, path: &str| send(address, "GET", path, &[&format!("Host: {host}")], "").status;
+    let at =
+        |host: &str, path: &str| send(address, "GET", path, &[&format!("Host: {host}")], "").status;
     for path in ["/", "/jobs", &format!("/jobs/{}/events?after=99", job.id()), "/nowhere"] {
         assert_eq!(at("evil.com", path), 421, "{path}");
         assert_eq!(at("localhost.evil.com:80", path), 421, "{path}");

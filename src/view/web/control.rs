@@ -13,7 +13,7 @@ use super::Web;
 use super::error::{Problem, json};
 use super::guard::may_control;
 use super::params::{Pairs, Parts, job_id, pairs, parts, task_id, unknown};
-use crate::job::{Controlled, ControlError, Job};
+use crate::job::{ControlError, Controlled, Job};
 use crate::model::{JobId, TaskId};
 use crate::tracker::UnknownJob;
 
