@@ -17,6 +17,8 @@
 mod history;
 mod item;
 mod latest;
+#[allow(dead_code, reason = "only the web server reads these, which is a feature")]
+mod merged;
 mod notice;
 mod publications;
 mod reader;
@@ -26,6 +28,8 @@ mod stream;
 
 pub(crate) use history::History;
 pub(crate) use latest::{Latest, Shown, When};
+#[allow(unused_imports, reason = "only the web server reads these, which is a feature")]
+pub(crate) use merged::{Lifecycle, Merged};
 pub(crate) use notice::{Batch, Closed, Notices, Update, Updates};
 pub(crate) use record::{Change, Record};
 pub(crate) use source::{Moment, Opened, Parked, Source, Start, Table, mask};

@@ -1,1 +1,4 @@
 //! What shows jobs to people. Everything here reads what any reader may read; nothing here runs tasks.
+
+#[cfg(feature = "web")]
+pub mod web;
