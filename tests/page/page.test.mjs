@@ -102,6 +102,16 @@ scenario('a page that loses its connection says so, and goes on by itself', asyn
   await chipReads(page, 'completed', '18');
 });
 
+scenario('a page whose events are no longer kept loads the job again', async visit => {
+  const id = await server.job('iota', 4);
+  const page = await visit('#/');
+  const gone = new Promise(done => page.route('**/events*', route => { done(); return route.fulfill({ status: 410 }); }, { times: 1 }));
+  await page.click('#jobs a:has-text("iota")');
+  await gone;
+  server.step('iota', 60);
+  await reads(page, '#task-2 .percent', '60 %');
+});
+
 scenario('of ten thousand tasks that all report, only those in sight are in the document', async visit => {
   const tasks = 10_000, id = await server.job('many', tasks, { failEvery: 2_500 });
   const page = await visit(`#/jobs/${id}`);
