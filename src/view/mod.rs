@@ -10,7 +10,9 @@ mod forward;
 mod inbox;
 mod rows;
 mod text;
+#[cfg(feature = "ratatui")]
+pub mod tui;
 
 pub use inbox::Inbox;
-pub use rows::{Group, JobRow, Keep, Rows, TaskRow};
+pub use rows::{Filter, Group, JobRow, Keep, List, Rows, TaskRow};
 pub use text::{amount, duration, rate};

@@ -3,15 +3,20 @@
 //! - `fold`: [`Rows`], which takes events in; what it costs is by what has changed, not by how many tasks there are.
 //! - `row`: [`JobRow`] and [`TaskRow`], what is read of it at a moment.
 //! - `group`: which rows come first.
+//! - `list` and `filter`: [`List`], the rows in their order, and [`Filter`], which of them are shown.
 //! - `pace`: how fast something goes, and when it will be there.
 //!
 //! Knows no toolkit, no terminal and no clock: whoever reads says what time it is.
 
+mod filter;
 mod fold;
 mod group;
+mod list;
 mod pace;
 mod row;
 
+pub use filter::Filter;
 pub use fold::{Keep, Rows};
 pub use group::Group;
+pub use list::List;
 pub use row::{JobRow, TaskRow};
