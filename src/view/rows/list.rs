@@ -7,6 +7,12 @@ use super::group::Groups;
 use super::row::TaskRow;
 use crate::model::{TaskId, Timestamp};
 
+#[cfg(test)]
+thread_local! {
+    /// How many rows were read, for tests of what does not read more than it shows.
+    pub(in crate::view) static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The rows of all tasks ([`Rows::all`]) or of those that a filter leaves ([`Rows::find`]), in the order in which they are shown.
 ///
 /// A task has a place in it, from 0, which changes as the task and those before it go from group to group. To go from
@@ -40,7 +46,10 @@ impl<'a> List<'a> {
     ) -> impl Iterator<Item = TaskRow<'a>> {
         let (rows, now) = (self.rows, now.into());
         let tasks = self.groups.iter(places.start).take(places.len());
-        tasks.filter_map(move |task| rows.task(task, now))
+        let page = tasks.filter_map(move |task| rows.task(task, now));
+        #[cfg(test)]
+        let page = page.inspect(|_| READ.set(READ.get() + 1));
+        page
     }
 
     /// The task at a place.

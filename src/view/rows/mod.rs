@@ -19,4 +19,6 @@ pub use filter::Filter;
 pub use fold::{Keep, Rows};
 pub use group::Group;
 pub use list::List;
+#[cfg(all(test, feature = "ratatui"))]
+pub(in crate::view) use list::READ;
 pub use row::{JobRow, TaskRow};

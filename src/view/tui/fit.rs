@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ratatui_core::buffer::{Buffer, CellWidth};
+use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 use ratatui_core::text::Span;
 
@@ -85,6 +86,11 @@ impl Field {
 
     pub(super) fn first(self, columns: u16) -> Field {
         Field { width: columns.min(self.width), ..self }
+    }
+
+    /// Puts a style over what is there.
+    pub(super) fn put_style(self, style: Style, buf: &mut Buffer) {
+        buf.set_style(Rect::new(self.x, self.y, self.width, 1), style);
     }
 
     /// Puts a text at its beginning. Returns how many columns that took.

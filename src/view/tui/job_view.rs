@@ -6,7 +6,7 @@ use ratatui_core::style::{Modifier, Style};
 use ratatui_core::widgets::Widget;
 
 use super::fit::{Field, fit};
-use super::line::{Line, counts, job_name};
+use super::line::{Line, counts, job_name, percent};
 use super::theme::Theme;
 use crate::view::{JobRow, duration};
 
@@ -43,9 +43,9 @@ impl<'a> JobView<'a> {
         let (sign, color) = self.theme.job_sign(self.row.state);
         field.put(sign, color, buf);
         let field = field.after(2);
-        let mut parts = vec![(0, self.row.state.as_str().to_owned())];
         let tasks = format!("{}/{} tasks", self.row.counts.ended(), self.row.total_tasks());
-        parts.extend([(2, tasks), (1, counts(self.row))]);
+        let mut parts = vec![(1, self.row.state.as_str().to_owned()), (2, tasks)];
+        parts.extend(counts(self.row));
         let name = job_name(self.row);
         // At least half of the line is the name's, as far as it needs it.
         let name = field.first(fit(&name, field.width).width.min(field.width.div_ceil(2)));
@@ -57,7 +57,11 @@ impl<'a> JobView<'a> {
 
     fn body(&self, field: Field, buf: &mut Buffer) {
         let JobRow { fraction, eta, elapsed, .. } = *self.row;
-        let mut parts = vec![(2, self.row.amount())];
+        let mut parts = Vec::new();
+        // How many tasks there are is in the line above.
+        if &*self.row.unit != "tasks" {
+            parts.push((2, self.row.amount()));
+        }
         parts.extend(self.row.rate_text().map(|rate| (3, rate)));
         parts.extend(eta.map(|eta| (1, format!("ETA {}", duration(eta)))));
         parts.extend(elapsed.map(|elapsed| (4, format!("elapsed {}", duration(elapsed)))));
@@ -67,8 +71,7 @@ impl<'a> JobView<'a> {
             let (_, color) = self.theme.job_sign(self.row.state);
             bar.put_bar(fraction, color, self.theme.dim, buf);
             field = field.after(bar.width + 1);
-            let percent = format!("{}%", (fraction * 100.0) as u32);
-            field.first(4).put_right(&percent, self.theme.detail, buf);
+            field.first(4).put_right(&percent(fraction), self.theme.detail, buf);
             field = field.after(6);
         }
         put_fitting(parts, field, self.theme.detail, buf);
@@ -82,9 +85,6 @@ fn put_fitting(parts: Vec<(u8, String)>, mut field: Field, style: Style, buf: &m
     let (mut room, mut is_kept) = (usize::from(field.width) + 2, vec![false; parts.len()]);
     for part in by_matter {
         let width = usize::from(fit(&parts[part].1, u16::MAX).width);
-        if width == 0 {
-            continue;
-        }
         if width + 2 > room {
             break;
         }

@@ -7,10 +7,13 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::style::Style;
 
 use super::columns::{Columns, SIGN};
-use super::fit::Field;
+use super::fit::{Field, fit};
 use super::theme::Theme;
 use crate::model::TaskState;
 use crate::view::{JobRow, TaskRow, duration};
+
+/// Less of an error tells nothing.
+const LEAST_TEXT: u16 = 8;
 
 /// What is drawn in a line.
 pub(super) struct Line<'a> {
@@ -51,47 +54,51 @@ impl<'a> Line<'a> {
             amount: Some(row.amount()),
             rate: row.rate_text(),
             time: if row.state.is_terminal() { row.elapsed } else { row.eta },
-            text: Cow::Owned(counts(row)),
+            text: Cow::Owned(counts(row).map(|(_, text)| text).collect::<Vec<_>>().join(", ")),
             is_error: false,
         }
     }
 
     pub(super) fn draw(&self, field: Field, theme: &Theme, is_selected: bool, buf: &mut Buffer) {
-        let columns = Columns::of(field.width);
-        let over = if is_selected { theme.selected } else { Style::new() };
+        let bar = self.draw_parts(field, theme, buf);
         if is_selected {
-            buf.set_stringn(
-                field.x,
-                field.y,
-                " ".repeat(usize::from(field.width)),
-                usize::from(field.width),
-                over,
-            );
+            // A bar whose colours are exchanged would look like what is left of it.
+            let end = bar.x + bar.width - field.x;
+            field.first(bar.x - field.x).put_style(theme.selected, buf);
+            field.after(end).put_style(theme.selected, buf);
         }
+    }
+
+    /// Returns where the bar is.
+    fn draw_parts(&self, field: Field, theme: &Theme, buf: &mut Buffer) -> Field {
+        let columns = Columns::of(field.width);
         let (sign, color) = self.sign;
-        field.put(sign, color.patch(over), buf);
-        let mut field = field.after(SIGN);
-        field.first(columns.name).put(&self.name, theme.name.patch(over), buf);
-        field = field.after(columns.name + 1);
-        if self.is_error {
-            field.put(&self.text, color.patch(over), buf);
-            return;
+        field.put(sign, color, buf);
+        let (all, mut field) = (field.after(SIGN), field.after(SIGN + columns.name + 1));
+        if self.is_error && field.width < LEAST_TEXT {
+            all.put(&self.name, theme.name, buf);
+            return field.first(0);
         }
-        let detail = theme.detail.patch(over);
-        // An amount without a share goes where the share would be, if it has no column.
+        all.first(columns.name).put(&self.name, theme.name, buf);
+        if self.is_error {
+            field.put(&self.text, color, buf);
+            return field.first(0);
+        }
         let share = columns.share.unwrap_or(0);
         let of_bar = columns.bar.map_or(0, |bar| bar + 1);
+        let mut bar = field.first(0);
         match (self.fraction, &self.amount) {
             (Some(fraction), _) => {
-                if let Some(bar) = columns.bar {
-                    field.first(bar).put_bar(fraction, color, theme.dim, buf);
-                }
-                // Whole only when it is.
-                let percent = format!("{}%", (fraction * 100.0) as u32);
-                field.after(of_bar).first(share).put_right(&percent, detail, buf);
+                bar = field.first(columns.bar.unwrap_or(0));
+                bar.put_bar(fraction, color, theme.dim, buf);
+                field.after(of_bar).first(share).put_right(&percent(fraction), theme.detail, buf);
             }
+            // An amount goes where the share would be, if it has no column.
             (None, Some(amount)) if columns.amount.is_none() => {
-                field.first(of_bar + share).put_right(amount, detail, buf);
+                let instead = field.first(of_bar + share);
+                if fit(amount, u16::MAX).width <= instead.width {
+                    instead.put_right(amount, theme.detail, buf);
+                }
             }
             _ => {}
         }
@@ -101,13 +108,20 @@ impl<'a> Line<'a> {
             [(columns.amount, &self.amount), (columns.rate, &self.rate), (columns.time, &time)]
         {
             let Some(width) = width else { continue };
-            field.first(width).put_right(text.as_deref().unwrap_or_default(), detail, buf);
+            let text = text.as_deref().unwrap_or_default();
+            field.first(width).put_right(text, theme.detail, buf);
             field = field.after(width + 1);
         }
         if columns.text.is_some() {
-            field.put(&self.text, detail, buf);
+            field.put(&self.text, theme.detail, buf);
         }
+        bar
     }
+}
+
+/// In whole percent: 100 only if it is.
+pub(super) fn percent(fraction: f64) -> String {
+    format!("{}%", (fraction * 100.0) as u32)
 }
 
 /// What is said of a task: what went wrong, or what it does; and which attempt it is in, if not the first.
@@ -138,15 +152,14 @@ pub(super) fn job_name(row: &JobRow) -> Cow<'_, str> {
     }
 }
 
-/// How many tasks are in which state, those of note: `3 failed, 2 running`.
-pub(super) fn counts(row: &JobRow) -> String {
-    let held = row.counts.of(TaskState::Held);
+/// How many tasks are in which state, those of note, with how much that matters: 0 most.
+pub(super) fn counts(row: &JobRow) -> impl Iterator<Item = (u8, String)> {
     let parts = [
-        (row.counts.failed(), "failed"),
-        (row.counts.running(), "running"),
-        (held, "held"),
-        (row.counts.canceled(), "canceled"),
+        (0, row.counts.failed(), "failed"),
+        (3, row.counts.running(), "running"),
+        (4, row.counts.of(TaskState::Held), "held"),
+        (5, row.counts.canceled(), "canceled"),
     ];
-    let parts = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
-    parts.collect::<Vec<_>>().join(", ")
+    let parts = parts.into_iter().filter(|(_, n, _)| *n > 0);
+    parts.map(|(matters, n, what)| (matters, format!("{n} {what}")))
 }

@@ -70,3 +70,67 @@ impl StatefulWidget for RowsView<'_> {
         (&self).render(area, buf, state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Event, JobId, TaskAdded, TaskId};
+    use crate::view::rows::READ;
+
+    const TASKS: u32 = 1_000_000;
+    const SCREEN: Rect = Rect::new(0, 0, 120, 50);
+
+    /// Rows of so many tasks, of which all wait.
+    fn rows() -> Rows {
+        let (mut rows, job) = (Rows::new(), JobId::unique());
+        let properties = Default::default();
+        let mut added = TaskAdded {
+            job,
+            task: TaskId::new(0),
+            name: "".into(),
+            seq: 0,
+            at: Timestamp::from_micros(0),
+            weight: None,
+            unit: None,
+            properties,
+        };
+        for task in 0..TASKS {
+            added.task = TaskId::new(task);
+            added.seq = u64::from(task) + 1;
+            added.name = format!("task {task}").into();
+            rows.apply(&Event::TaskAdded(added.clone()));
+        }
+        rows
+    }
+
+    fn draw(rows: &Rows, state: &mut RowsState) -> (usize, String) {
+        let mut buf = Buffer::empty(SCREEN);
+        READ.set(0);
+        RowsView::new(rows, Timestamp::from_micros(0)).render(SCREEN, &mut buf, state);
+        let last = (0..20).map(|x| buf[(x, SCREEN.height - 1)].symbol()).collect();
+        (READ.get(), last)
+    }
+
+    #[test]
+    fn of_a_million_tasks_those_are_read_that_are_seen() {
+        let (rows, mut state) = (rows(), RowsState::new());
+        let height = usize::from(SCREEN.height);
+        assert_eq!(draw(&rows, &mut state).0, height);
+        READ.set(0);
+        state.last(&rows);
+        state.page_up(&rows);
+        state.next(&rows);
+        state.select(Some(TaskId::new(500_000)));
+        assert_eq!(READ.get(), 0, "keys read no row");
+        let (read, last) = draw(&rows, &mut state);
+        assert!(read == height && last.trim_end() == "· task 500049", "{read} {last}");
+        state.last(&rows);
+        let (read, last) = draw(&rows, &mut state);
+        assert!(read == height && last.trim_end() == "· task 999999", "{read} {last}");
+
+        state.filter_mut().set_text("99");
+        let (read, last) = draw(&rows, &mut state);
+        assert!(read == height && last.trim_end() == "· task 999999", "{read} {last}");
+        assert_eq!(state.len(), 45_739, "so many numbers below a million have 99 in them");
+    }
+}
