@@ -127,25 +127,25 @@ fn columns_give_way_as_it_gets_narrow() {
     assert_eq!(
         screens[0],
         [
-            "> copy of the archive of j… ━━━━━━──────  50%    5.0/10.0 MiB 439.7 KiB/s    10s block by�[2J block, from the disk to t…",
-            "> count                                             1000 rows   86 rows/s",
-            "> 大きな写真を小さくする仕… ━━━━━━━━────  66%             2/3    12.9/min     2s",
-            "✗ broken                    no space left on the disk that all this was to go to",
+            "> copy of the archive of … ━━━━━━──────  50%      5.0/10.0 MiB  439.7 KiB/s    10s block by�[2J block, from the disk to…",
+            "> count                                              1000 rows    86 rows/s",
+            "> 大きな写真を小さくする…  ━━━━━━━━────  66%               2/3     12.9/min     2s",
+            "✗ broken                   no space left on the disk that all this was to go to",
             "· waiting",
-            "✓ done                      ━━━━━━━━━━━━ 100%             4/4    24.0/min    10s",
-            "- unwanted                  canceled: the user quit",
+            "✓ done                     ━━━━━━━━━━━━ 100%               4/4     24.0/min    10s",
+            "- unwanted                 canceled: the user quit",
             "",
         ]
     );
     assert_eq!(
         screens[1],
         [
-            "> copy of the arc… ━━━━────  50%    5.0/10.0 MiB    10s block by�[2J block, fro…",
-            "> count                                1000 rows",
-            "> 大きな写真を小…  ━━━━━───  66%             2/3     2s",
+            "> copy of the arc… ━━━━────  50%      5.0/10.0 MiB    10s block by�[2J block, f…",
+            "> count                                  1000 rows",
+            "> 大きな写真を小…  ━━━━━───  66%               2/3     2s",
             "✗ broken           no space left on the disk that all this was to go to",
             "· waiting",
-            "✓ done             ━━━━━━━━ 100%             4/4    10s",
+            "✓ done             ━━━━━━━━ 100%               4/4    10s",
             "- unwanted         canceled: the user quit",
             "",
         ]
@@ -210,8 +210,8 @@ fn a_job_has_all_in_two_lines_and_what_matters_in_one() {
     assert_eq!(
         lines,
         [
-            "> job                       ━━━━━━━─────  59%       3/7 tasks                 8s 1 failed, 3 running, 1 canceled",
-            "> job              ━━━━────  59%       3/7 tasks     8s 1 failed, 3 running, 1 …",
+            "> job                      ━━━━━━━─────  59%         3/7 tasks                  8s 1 failed, 3 running, 1 canceled",
+            "> job              ━━━━────  59%         3/7 tasks     8s 1 failed, 3 running, …",
             "> job               ━━━━────  59%     8s",
             "> job            59%",
         ]
@@ -237,12 +237,15 @@ fn a_job_that_has_ended_says_what_it_took() {
             "━━━━━━━━━━━━━━━━━━━━━━━━━━ 100%  1.8 tasks/min  elapsed 1m05s",
         ]
     );
-    assert_eq!(scene.job_lines(80, 1), ["✓ job              ━━━━━━━━ 100%       2/2 tasks  1m05s"]);
+    assert_eq!(
+        scene.job_lines(80, 1),
+        ["✓ job              ━━━━━━━━ 100%         2/2 tasks  1m05s"]
+    );
     assert_eq!(
         scene.lines(80, 2),
         [
-            "✓ task 0           ━━━━━━━━ 100%                  1m05s",
-            "✓ task 1           ━━━━━━━━ 100%                     0s",
+            "✓ task 0           ━━━━━━━━ 100%                    1m05s",
+            "✓ task 1           ━━━━━━━━ 100%                       0s",
         ]
     );
 }
@@ -355,9 +358,14 @@ fn a_filter_shows_what_is_sought() {
     assert_eq!(scene.lines(30, 12)[0], "· task 20");
     assert_eq!(scene.state.len(), 10);
 
-    // What the filter leaves out is not selected.
-    scene.state.filter_mut().set_text("task 2b");
-    assert_eq!(scene.selection(3), Some((0, "· task 2b".into())));
+    // Of what the filter leaves out nothing is selected, but the first of the others.
+    scene.state.select(Some(tasks[28].id()));
+    assert_eq!(scene.selection(3), Some((2, "· task 28".into())));
+    scene.state.filter_mut().set_text("task 1");
+    assert_eq!(scene.selection(3), Some((0, "· task 1".into())));
+    scene.state.next(&scene.rows);
+    scene.state.filter_mut().set_text("1");
+    assert_eq!(scene.selection(3), Some((1, "· task 10".into())));
 }
 
 #[test]
@@ -405,6 +413,35 @@ fn a_task_says_what_it_waits_for_and_which_attempt_it_is() {
     assert_eq!(
         scene.lines(60, 2),
         ["✗ flaky            attempt 3, refused", "= later                                 held",]
+    );
+}
+
+#[test]
+fn a_number_without_room_goes_without_its_unit() {
+    let mut scene = Scene::new();
+    let task = running(&scene.job, "long");
+    task.set_unit("interpretations");
+    for second in 0..100 {
+        task.set_progress(second);
+        scene.pass(1_000);
+    }
+    task.set_total(100);
+    let bytes = running(&scene.job, "bytes");
+    bytes.set_unit("bytes");
+    bytes.set_total((1023 << 20) + (1 << 19));
+    bytes.set_progress(1000 << 20);
+    scene.pass(1_000);
+    scene.rows.expect(1_000_000_000);
+    assert_eq!(
+        scene.lines(100, 2),
+        [
+            "> long             ━━━━━━━━━━━─  99%            99/100        0.9/s     0s",
+            "> bytes            ━━━━━━━━━━━─  97% 1000.0/1023.5 MiB",
+        ]
+    );
+    assert_eq!(
+        scene.job_lines(100, 1),
+        ["> job              ────────────   0%      0/1000000000                     2 running"]
     );
 }
 

@@ -16,8 +16,9 @@ pub(super) struct Columns {
 /// The sign and the blank behind it.
 pub(super) const SIGN: u16 = 2;
 const SHARE: u16 = 4;
-const AMOUNT: u16 = 15;
-const RATE: u16 = 11;
+/// Of bytes, the longest is `1023.9/1023.9 MiB`.
+pub(super) const AMOUNT: u16 = 17;
+pub(super) const RATE: u16 = 12;
 const TIME: u16 = 6;
 
 /// Of this and more, bars are longer.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::style::Style;
 
-use super::columns::{Columns, SIGN};
+use super::columns::{AMOUNT, Columns, RATE, SIGN};
 use super::fit::{Field, fit};
 use super::theme::Theme;
 use crate::model::TaskState;
-use crate::view::{JobRow, TaskRow, duration};
+use crate::view::{JobRow, TaskRow, amount, duration, rate};
 
 /// Less of an error tells nothing.
 const LEAST_TEXT: u16 = 8;
@@ -32,17 +32,17 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     pub(super) fn of_task(row: &TaskRow<'a>, theme: &Theme) -> Line<'a> {
         let is_over = row.state.is_terminal();
-        let error = row.error.filter(|_| is_over);
+        let unit = row.unit.map(|unit| &**unit);
         Line {
             sign: theme.task_sign(row.state),
             name: Cow::Borrowed(row.name),
             // One that ended well is whole; its sign says so.
             fraction: row.fraction,
-            amount: row.amount(),
-            rate: row.rate_text(),
+            amount: row.progress.map(|done| short_amount(done, row.total, unit)),
+            rate: row.rate.map(|per_second| short_rate(per_second, unit)),
             time: if is_over { row.elapsed } else { row.eta },
             text: words(row),
-            is_error: error.is_some() || (is_over && !row.state.is_success()),
+            is_error: is_over && !row.state.is_success(),
         }
     }
 
@@ -51,8 +51,8 @@ impl<'a> Line<'a> {
             sign: theme.job_sign(row.state),
             name: job_name(row),
             fraction: row.fraction,
-            amount: Some(row.amount()),
-            rate: row.rate_text(),
+            amount: Some(short_amount(row.value, row.total, Some(&row.unit))),
+            rate: row.rate.map(|per_second| short_rate(per_second, Some(&row.unit))),
             time: if row.state.is_terminal() { row.elapsed } else { row.eta },
             text: Cow::Owned(counts(row).map(|(_, text)| text).collect::<Vec<_>>().join(", ")),
             is_error: false,
@@ -122,6 +122,18 @@ impl<'a> Line<'a> {
 /// In whole percent: 100 only if it is.
 pub(super) fn percent(fraction: f64) -> String {
     format!("{}%", (fraction * 100.0) as u32)
+}
+
+/// With its unit; where that has no room, without.
+fn short_amount(done: f64, total: Option<f64>, unit: Option<&str>) -> String {
+    let text = amount(done, total, unit);
+    if fit(&text, u16::MAX).width > AMOUNT { amount(done, total, None) } else { text }
+}
+
+/// The same of a rate.
+fn short_rate(per_second: f64, unit: Option<&str>) -> String {
+    let text = rate(per_second, unit);
+    if fit(&text, u16::MAX).width > RATE { rate(per_second, None) } else { text }
 }
 
 /// What is said of a task: what went wrong, or what it does; and which attempt it is in, if not the first.

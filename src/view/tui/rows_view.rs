@@ -50,7 +50,7 @@ impl StatefulWidget for &RowsView<'_> {
             return;
         }
         let places = state.visible();
-        let list = self.rows.find(state.filter_mut());
+        let list = state.list(self.rows);
         if list.is_empty() {
             let nothing = if self.rows.is_empty() { "no tasks" } else { "no task is like that" };
             Field { x: area.x, y: area.y, width: area.width }.put(nothing, self.theme.dim, buf);

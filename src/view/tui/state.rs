@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use crate::model::TaskId;
-use crate::view::{Filter, Rows};
+use crate::view::{Filter, List, Rows};
 
 /// What is seen of a [`RowsView`](super::RowsView): the first row, the selected task, the filter.
 ///
 /// What is selected is a task, not a place. When it goes to another group, or others before it do, the list moves below it and
-/// it stays on its line, as far as the ends of the list allow. If it is no row any more, as it isn't kept or the filter leaves
-/// it out, the one in its place is selected. Without a selection the list stays where it is scrolled to; at first that is
+/// it stays on its line, as far as the ends of the list allow. If it is no row any more, the one in its place is
+/// selected. Without a selection the list stays where it is scrolled to; at first that is
 /// the top, where what runs is.
 ///
 /// The methods for keys take the rows as they are then, so that what is selected is known at once: a key that comes
@@ -71,9 +71,14 @@ impl RowsState {
         &self.filter
     }
 
-    /// The same, to be changed.
+    /// The same, to be changed. If it then leaves out the selected task, the first one is selected.
     pub fn filter_mut(&mut self) -> &mut Filter {
+        (self.place, self.line) = (0, None);
         &mut self.filter
+    }
+
+    pub(super) fn list<'a>(&'a mut self, rows: &'a Rows) -> List<'a> {
+        rows.find(&mut self.filter)
     }
 
     /// Selects the next row; the first that is seen if none is selected.
