@@ -8,7 +8,7 @@ mod common;
 use common::{at, job, ms, running};
 use milepost::view::tui::{JobView, RowsState, RowsView, Theme};
 use milepost::view::{Group, Inbox, Keep, Rows};
-use milepost::{Job, ManualClock, TaskError, TaskId, TaskReporter};
+use milepost::{Job, ManualClock, TaskError, TaskId, TaskReporter, TaskState};
 use proptest::prelude::*;
 use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Rect;
@@ -443,6 +443,16 @@ fn a_number_without_room_goes_without_its_unit() {
         scene.job_lines(100, 1),
         ["> job              ────────────   0%      0/1000000000                     2 running"]
     );
+}
+
+#[test]
+fn a_job_whose_tasks_are_parked_says_so() {
+    let mut scene = Scene::new();
+    let tasks = scene.tasks(3);
+    tasks.iter().for_each(|task| task.running().unwrap());
+    tasks[1].observed(TaskState::Suspended).unwrap();
+    assert_eq!(scene.job_lines(80, 2)[0], "> job  running  0/3 tasks  2 running  1 suspended");
+    assert_eq!(scene.lines(60, 3)[1], "= task 1                                suspended");
 }
 
 #[test]

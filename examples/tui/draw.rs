@@ -26,7 +26,7 @@ q             quit";
 
 impl App {
     pub(crate) fn draw(&mut self, frame: &mut Frame) {
-        let jobs = (self.jobs.len() as u16 + 2).min(frame.area().height / 3);
+        let jobs = (self.jobs.len() as u16 + 2).min((frame.area().height / 3).max(3));
         let heights = [Constraint::Length(jobs), Constraint::Fill(1), Constraint::Length(1)];
         let [jobs, tasks, line] = Layout::vertical(heights).areas(frame.area());
         self.draw_jobs(frame, jobs);

@@ -166,9 +166,11 @@ pub(super) fn job_name(row: &JobRow) -> Cow<'_, str> {
 
 /// How many tasks are in which state, those of note, with how much that matters: 0 most.
 pub(super) fn counts(row: &JobRow) -> impl Iterator<Item = (u8, String)> {
+    let parked = row.counts.of(TaskState::Suspended);
     let parts = [
         (0, row.counts.failed(), "failed"),
-        (3, row.counts.running(), "running"),
+        (3, row.counts.running() - parked, "running"),
+        (4, parked, "suspended"),
         (4, row.counts.of(TaskState::Held), "held"),
         (5, row.counts.canceled(), "canceled"),
     ];
