@@ -448,7 +448,7 @@ fn a_number_without_room_goes_without_its_unit() {
 #[test]
 fn a_job_whose_tasks_are_parked_says_so() {
     let mut scene = Scene::new();
-    let tasks = scene.tasks(3);
+    let mut tasks = scene.tasks(3);
     tasks.iter().for_each(|task| task.running().unwrap());
     tasks[1].observed(TaskState::Suspended).unwrap();
     assert_eq!(scene.job_lines(80, 2)[0], "> job  running  0/3 tasks  2 running  1 suspended");

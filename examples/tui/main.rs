@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::spawn(move || read_terminal(&sender));
     let result = run(&mut terminal, &mut app, &messages);
     ratatui::restore();
-    Ok(result?)
+    result
 }
 
 fn run(
