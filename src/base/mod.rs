@@ -3,6 +3,7 @@
 
 mod clock;
 mod contain;
+mod drive;
 mod lazily;
 mod park;
 mod pool;
@@ -12,6 +13,7 @@ mod wakers;
 pub(crate) use clock::{Alarm, Sleep, Timer};
 pub use clock::{Clock, ManualClock};
 pub(crate) use contain::{contain, drop_contained, panic_message};
+pub(crate) use drive::{Phase, drive};
 pub(crate) use lazily::{Empty, Lazily};
 pub(crate) use park::{block_on, yield_once};
 pub(crate) use pool::run_on_pool;

@@ -96,6 +96,8 @@ pub(crate) trait Source: Send + Sync {
     fn id(&self) -> JobId;
     /// The present.
     fn moment(&self) -> Moment;
+    /// How many tasks it will have, if that is known.
+    fn expected(&self) -> Option<usize>;
     fn open(&self, start: Start, mask: u16) -> Opened;
     /// The event of a record, with all that the ledger keeps beside it.
     fn expand(&self, seq: u64, record: &Record) -> Event;

@@ -176,6 +176,11 @@ impl<E: StreamEvent> EventStream<E> {
         self.reader.source().moment()
     }
 
+    /// How many tasks the job will have, if that is known.
+    pub(crate) fn expected(&self) -> Option<usize> {
+        self.reader.source().expected()
+    }
+
     /// The next event if there is one now, for one who waits for more as well: who is to be woken stays so. With a moment,
     /// only if not all of what there was then was read.
     #[allow(dead_code, reason = "only what reads many jobs does so, which are features")]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::core::JobCore;
 use super::current::{Inside, Place};
-use crate::base::{Clock, WakerKey, Wakers, Wakes, contain, drop_contained, run_on_pool};
+use crate::base::{Clock, Phase, WakerKey, Wakers, Wakes, contain, drop_contained, run_on_pool};
 use crate::bus::{EventStream, StreamEvent};
 use crate::model::JobId;
 
@@ -131,16 +131,10 @@ struct State {
     wakers: Wakers,
 }
 
-const IDLE: u8 = 0;
-const SCHEDULED: u8 = 1;
-const RUNNING: u8 = 2;
-/// Woken while it runs.
-const AGAIN: u8 = 3;
-
 struct Dispatcher {
     job: JobId,
     clock: Clock,
-    phase: AtomicU8,
+    phase: Phase,
     state: Mutex<State>,
 }
 
@@ -149,7 +143,7 @@ impl Dispatcher {
         Arc::new(Dispatcher {
             job: core.id,
             clock: core.clock.clone(),
-            phase: AtomicU8::new(IDLE),
+            phase: Phase::default(),
             state: Mutex::new(State {
                 next: 0,
                 live: BTreeSet::new(),
@@ -174,7 +168,7 @@ impl Dispatcher {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
-            self.phase.store(RUNNING, Ordering::Release);
+            self.phase.begin();
             let mut entries = std::mem::take(&mut self.state.lock().entries);
             loop {
                 entries.append(&mut self.state.lock().added);
@@ -183,9 +177,7 @@ impl Dispatcher {
                 }
             }
             self.state.lock().entries = entries;
-            let done =
-                self.phase.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire);
-            if done.is_ok() {
+            if self.phase.finish() {
                 return;
             }
         }
@@ -253,13 +245,7 @@ impl Wake for Dispatcher {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let next = |phase| match phase {
-            IDLE => Some(SCHEDULED),
-            RUNNING => Some(AGAIN),
-            _ => None,
-        };
-        let before = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        if before == Ok(IDLE) {
+        if self.phase.wake() {
             let dispatcher = self.clone();
             if run_on_pool(move || dispatcher.run()).is_err() {
                 // Late and on a thread that isn't for it, but not never.

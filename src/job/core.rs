@@ -195,6 +195,10 @@ impl Source for JobCore {
         self.look(|ledger| ledger.moment())
     }
 
+    fn expected(&self) -> Option<usize> {
+        self.look(|ledger| ledger.expected())
+    }
+
     fn open(&self, start: Start, mask: u16) -> Opened {
         self.look(|ledger| ledger.open(start, mask))
     }

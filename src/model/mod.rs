@@ -23,6 +23,7 @@ pub use event::{
 pub use id::{JobId, ParseJobIdError, TaskId, TaskRef};
 pub(crate) use outcome::Output;
 pub use outcome::{CancelReason, Canceled, Cause, CauseKind, Failure, FailureKind, TaskFailed};
+pub(crate) use progress::fraction;
 pub use progress::{Amount, JobProgress, ProgressReport};
 pub use properties::{Properties, Property};
 pub use resources::Resources;

@@ -97,6 +97,16 @@ impl Sums {
         }
     }
 
+    /// How much is done, and of how much, by weight.
+    pub(crate) fn done(&self) -> (f64, f64) {
+        (self.done, self.weight)
+    }
+
+    /// The sum of the tasks' progress, if they have a unit in common.
+    pub(crate) fn value(&self) -> Option<f64> {
+        (self.units.len() == 1).then_some(self.value)
+    }
+
     /// The job's progress; `expected` is the number of tasks that it will have, if known.
     pub(crate) fn progress(&self, counts: Counts, expected: Option<usize>) -> JobProgress {
         let (added, ended) = (counts.total(), counts.ended());

@@ -93,6 +93,11 @@ impl Ledger {
         self.board.sums.progress(self.counts, self.expected())
     }
 
+    /// How long progress is gathered for.
+    pub(crate) fn window(&self) -> Duration {
+        self.options.window
+    }
+
     /// How many tasks there will be, if that is known.
     pub(crate) fn expected(&self) -> Option<usize> {
         let added = self.tasks.len();

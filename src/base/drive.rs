@@ -1,0 +1,130 @@
+//! Futures that are polled on threads of the pool, each only while it has something to do. Knows not what they are for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use parking_lot::Mutex;
+
+use super::{contain, drop_contained, run_on_pool};
+
+const IDLE: u8 = 0;
+const SCHEDULED: u8 = 1;
+const RUNNING: u8 = 2;
+/// Woken while it runs.
+const AGAIN: u8 = 3;
+
+/// Says whether work that is done on one thread at a time is to be scheduled, so that no wake-up is lost and none is
+/// served twice.
+#[derive(Debug, Default)]
+pub(crate) struct Phase(AtomicU8);
+
+impl Phase {
+    /// There is something to do. True if the caller is to have it done.
+    pub(crate) fn wake(&self) -> bool {
+        let next = |phase| match phase {
+            IDLE => Some(SCHEDULED),
+            RUNNING => Some(AGAIN),
+            _ => None,
+        };
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) == Ok(IDLE)
+    }
+
+    /// It is being done: what wakes from now on wants it done again.
+    pub(crate) fn begin(&self) {
+        self.0.store(RUNNING, Ordering::Release);
+    }
+
+    /// It is done. False if it is to be done again.
+    pub(crate) fn finish(&self) -> bool {
+        let done = self.0.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire);
+        done.is_ok()
+    }
+}
+
+/// Polls `future` on threads of the pool until it is ready. It may block. A panic in it ends it and is logged as one in
+/// `what`; so does the lack of any thread to begin with.
+pub(crate) fn drive(what: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+    let driven =
+        Driven { what, phase: Phase::default(), future: Mutex::new(Some(Box::pin(future))) };
+    Arc::new(driven).wake();
+}
+
+struct Driven {
+    what: &'static str,
+    phase: Phase,
+    /// None once it is ready. One thread at a time locks it, which `phase` sees to.
+    future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+}
+
+impl Driven {
+    fn run(self: Arc<Self>) {
+        let waker = Waker::from(self.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut slot = self.future.lock();
+        loop {
+            self.phase.begin();
+            let Some(future) = slot.as_mut() else { return };
+            let polled = contain(self.what, || future.as_mut().poll(&mut cx));
+            if polled.is_none_or(|polled| polled.is_ready()) {
+                // What it holds may be told of its end, and what it wakes finds none.
+                let ended = slot.take();
+                drop(slot);
+                return drop_contained(self.what, ended);
+            }
+            if self.phase.finish() {
+                return;
+            }
+        }
+    }
+}
+
+impl Wake for Driven {
+    fn wake(self: Arc<Self>) {
+        if self.phase.wake() {
+            let driven = self.clone();
+            if run_on_pool(move || driven.run()).is_err() {
+                // Late and on a thread that isn't for it, but not never.
+                self.run();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures::StreamExt as _;
+    use futures::channel::mpsc as stream;
+
+    use super::*;
+
+    #[test]
+    fn a_future_is_polled_as_often_as_it_is_woken_and_then_dropped() {
+        let (send, mut receive) = stream::unbounded::<u32>();
+        let (told, heard) = mpsc::channel();
+        drive("a test", async move {
+            while let Some(n) = receive.next().await {
+                told.send(n).expect("the test listens");
+            }
+        });
+        for n in 0..1_000 {
+            send.unbounded_send(n).expect("it is read");
+        }
+        drop(send);
+        assert_eq!(heard.into_iter().collect::<Vec<_>>(), (0..1_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_panic_ends_it_and_drops_what_it_holds() {
+        let (told, heard) = mpsc::channel::<()>();
+        drive("a test", async move {
+            let _held = told;
+            panic!("as the test wants");
+        });
+        assert!(heard.recv().is_err());
+    }
+}

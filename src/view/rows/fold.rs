@@ -1,0 +1,475 @@
+//! [`Rows`]: a job as its events tell it. Says nothing of how it looks.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::group::{Group, Groups};
+use super::pace::Pace;
+use super::row::{JobRow, TaskRow};
+use crate::model::{
+    Counted, Counts, Event, Failure, JobId, JobState, ProgressReport, Properties, Share, Sums,
+    TaskAdded, TaskCompleted, TaskId, TaskProgressUpdated, TaskState, TaskStateChanged, Timestamp,
+};
+use crate::view::Inbox;
+
+/// Which tasks there are rows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Keep {
+    /// All.
+    #[default]
+    All,
+    /// Those that have not completed: one that did is only counted.
+    Unsuccessful,
+    /// Those that have not ended: one that has is only counted. The memory that it takes is by how many tasks there are at a
+    /// time.
+    Live,
+}
+
+/// What is shown of a job: its tasks as rows, what runs first, with shares, rates, times left and messages.
+///
+/// It is folded from the job's events, live ([`update`](Rows::update)) or from wherever they come ([`apply`](Rows::apply)), and
+/// read at any time, for a given `now`: as a [`JobRow`], and [`TaskRow`]s by [group](Group) or by place. An event costs by what it
+/// changes, and reading by what is read, however many tasks there are: a list of a million draws the page that is seen.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use milepost::{Job, view::Rows};
+///
+/// let job = Job::new("thumbnails");
+/// let mut inbox = job.inbox(|| { /* have the toolkit draw a frame */ });
+/// let mut rows = Rows::new();
+///
+/// let a = job.reporter("a.png")?;
+/// a.running()?;
+/// let waiting = job.reporter("b.png")?;
+///
+/// // In each frame:
+/// rows.update(&mut inbox);
+/// let now = SystemTime::now();
+/// assert_eq!(rows.job(now).counts.running(), 1);
+/// let names: Vec<&str> = rows.page(0..20, now).map(|row| &**row.name).collect();
+/// assert_eq!(names, ["a.png", "b.png"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Rows {
+    keep: Keep,
+    version: u64,
+    /// The last lifecycle event.
+    seq: u64,
+    job: Option<JobId>,
+    name: Option<Arc<str>>,
+    state: Option<JobState>,
+    properties: Properties,
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    expected: Option<usize>,
+    counts: Counts,
+    sums: Sums,
+    /// That of the value, which is the number of ended tasks unless they have a unit in common.
+    pace: Pace,
+    has_unit: bool,
+    /// That of the weight that is done.
+    done: Pace,
+    tasks: HashMap<TaskId, Entry>,
+    groups: Groups,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: Arc<str>,
+    state: TaskState,
+    attempt: u32,
+    weight: Option<f64>,
+    /// As it was added.
+    unit: Option<Arc<str>>,
+    /// Most of a job's tasks have not begun.
+    details: Option<Box<Details>>,
+}
+
+#[derive(Debug, Default)]
+struct Details {
+    report: ProgressReport,
+    /// When the first attempt began, and the last one.
+    began: Option<Timestamp>,
+    attempt_began: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    pace: Pace,
+    error: Option<Arc<Failure>>,
+}
+
+impl Rows {
+    /// Rows of a job of which nothing is known yet; all of its tasks are kept.
+    pub fn new() -> Rows {
+        Rows::default()
+    }
+
+    /// The same with fewer tasks kept: what a job of millions needs.
+    pub fn keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Takes in what is in the inbox, and how many tasks the job will have. Returns whether anything is new.
+    pub fn update(&mut self, inbox: &mut Inbox) -> bool {
+        let before = self.version;
+        inbox.drain(|event| self.apply(&event));
+        if let Some(expected) = inbox.expected() {
+            self.expect(expected);
+        }
+        self.version != before
+    }
+
+    /// Takes an event in. Events of another job than the first one's are passed over, and so are lifecycle events that it has
+    /// taken in before: a log may be read again from its beginning.
+    pub fn apply(&mut self, event: &Event) {
+        if *self.job.get_or_insert(event.job()) != event.job() {
+            return;
+        }
+        if let Some(seq) = event.seq() {
+            if seq <= self.seq {
+                return;
+            }
+            self.seq = seq;
+        }
+        self.version += 1;
+        match event {
+            Event::JobStateChanged(change) => {
+                self.name = Some(change.name.clone());
+                self.state = Some(change.to);
+                self.properties = change.properties.clone();
+                if change.to != JobState::Pending && self.started.is_none() {
+                    self.started = Some(change.at);
+                    self.note(change.at);
+                }
+            }
+            Event::TaskAdded(added) => self.add(added),
+            Event::TaskStateChanged(change) => self.change(change),
+            Event::TaskProgressUpdated(update) => self.progress(update),
+            Event::TaskCompleted(ended) => self.end(ended),
+            Event::JobCompleted(ended) => {
+                self.state = Some(ended.state);
+                self.ended = Some(ended.at);
+                // It knows better, should this have missed the beginning.
+                self.counts = ended.counts;
+                self.expected = Some(ended.counts.total());
+            }
+        }
+    }
+
+    /// Says how many tasks the job will have, which no event tells: without it there is no share and no time left.
+    /// [`update`](Rows::update) does it.
+    pub fn expect(&mut self, tasks: usize) {
+        if self.expected != Some(tasks) && self.ended.is_none() {
+            self.expected = Some(tasks);
+            self.version += 1;
+        }
+    }
+
+    /// Says what the job is called, for those who know it otherwise than by an event.
+    #[allow(dead_code, reason = "only readers of logs know that, which are a feature")]
+    pub(crate) fn call(&mut self, name: Arc<str>) {
+        self.name = Some(name);
+        self.version += 1;
+    }
+
+    /// A number that is another one whenever anything was taken in.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Changes a task's entry, and the sums and groups with it. One of which nothing was known gets an entry.
+    fn with<R>(
+        &mut self,
+        task: TaskId,
+        name: impl FnOnce() -> Arc<str>,
+        change: impl FnOnce(&mut Entry) -> R,
+    ) -> R {
+        let is_new = !self.tasks.contains_key(&task);
+        let entry = self.tasks.entry(task).or_insert_with(|| Entry::new(name()));
+        let state = entry.state;
+        if !is_new {
+            self.sums.remove(entry.share());
+        }
+        let result = change(entry);
+        self.sums.add(entry.share());
+        if is_new || entry.state != state {
+            if !is_new {
+                self.counts.leave(state);
+                self.groups.of_mut(Group::of(state)).remove(task);
+            }
+            self.counts.enter(entry.state);
+            self.groups.of_mut(Group::of(entry.state)).insert(task);
+        }
+        result
+    }
+
+    fn add(&mut self, added: &TaskAdded) {
+        self.with(
+            added.task,
+            || added.name.clone(),
+            |entry| {
+                (entry.weight, entry.unit) = (added.weight, added.unit.clone());
+                if !added.properties.is_empty() {
+                    entry.details().report.properties = added.properties.clone();
+                }
+            },
+        );
+    }
+
+    fn change(&mut self, change: &TaskStateChanged) {
+        self.with(
+            change.task,
+            || nameless(change.task),
+            |entry| {
+                entry.state = change.to;
+                if entry.attempt != change.attempt {
+                    entry.attempt = change.attempt;
+                    entry.begin_anew();
+                }
+                if change.to.is_active() {
+                    let details = entry.details();
+                    details.began.get_or_insert(change.at);
+                    details.attempt_began.get_or_insert(change.at);
+                }
+            },
+        );
+    }
+
+    fn progress(&mut self, update: &TaskProgressUpdated) {
+        // An end has told all.
+        if self.tasks.get(&update.task).is_none_or(|entry| entry.state.is_terminal()) {
+            return;
+        }
+        self.with(
+            update.task,
+            || nameless(update.task),
+            |entry| {
+                if entry.attempt != update.attempt {
+                    return;
+                }
+                let details = entry.details();
+                details.report = ProgressReport {
+                    progress: update.progress,
+                    total: update.total,
+                    unit: update.unit.clone(),
+                    message: update.message.clone(),
+                    properties: update.properties.clone(),
+                };
+                if let Some(value) = update.progress {
+                    if details.pace.goes_back(value) {
+                        details.pace = Pace::default();
+                    }
+                    details.pace.note(update.at, value);
+                }
+            },
+        );
+        self.note(update.at);
+    }
+
+    fn end(&mut self, ended: &TaskCompleted) {
+        let state = ended.state;
+        self.with(
+            ended.task,
+            || ended.name.clone(),
+            |entry| {
+                (entry.state, entry.attempt) = (state, ended.attempt);
+                let details = entry.details();
+                details.report = ProgressReport {
+                    progress: ended.progress,
+                    total: ended.total,
+                    unit: ended.unit.clone(),
+                    message: ended.message.clone(),
+                    properties: ended.properties.clone(),
+                };
+                details.ended = Some(ended.at);
+                details.error = ended.error.clone();
+            },
+        );
+        let kept = match self.keep {
+            Keep::All => true,
+            Keep::Unsuccessful => !state.is_success(),
+            Keep::Live => false,
+        };
+        if !kept {
+            self.tasks.remove(&ended.task);
+            self.groups.of_mut(Group::of(state)).remove(ended.task);
+        }
+        self.note(ended.at);
+    }
+
+    /// Notes how far the job is.
+    fn note(&mut self, at: Timestamp) {
+        let value = self.sums.value();
+        if value.is_some() != self.has_unit {
+            (self.has_unit, self.pace) = (value.is_some(), Pace::default());
+        }
+        self.pace.note(at, value.unwrap_or_else(|| self.counts.ended() as f64));
+        self.done.note(at, self.sums.done().0);
+    }
+
+    /// The job as it is to be shown at this time.
+    pub fn job(&self, now: impl Into<Timestamp>) -> JobRow {
+        let now = now.into();
+        let progress = self.sums.progress(self.counts, self.expected);
+        let state = self.state.unwrap_or(JobState::Pending);
+        let elapsed = self.started.map(|at| self.ended.unwrap_or(now).duration_since(at));
+        let on_the_whole = || {
+            let seconds = elapsed.map(|elapsed| elapsed.as_secs_f64()).unwrap_or_default();
+            (state == JobState::Completed && seconds > 0.0).then(|| progress.value / seconds)
+        };
+        let (rate, eta) = match self.ended {
+            Some(_) => (on_the_whole(), None),
+            None => (self.pace.per_second(now), self.eta(now)),
+        };
+        JobRow {
+            job: self.job,
+            name: self.name.clone(),
+            state,
+            fraction: progress.fraction,
+            value: progress.value,
+            total: progress.total,
+            unit: progress.unit,
+            rate,
+            eta,
+            elapsed,
+            counts: self.counts,
+            expected: self.expected,
+            properties: self.properties.clone(),
+        }
+    }
+
+    fn eta(&self, now: Timestamp) -> Option<std::time::Duration> {
+        let to_come = self.expected?.saturating_sub(self.counts.total());
+        let weight = self.sums.done().1 + to_come as f64;
+        self.done.until(weight, now)
+    }
+
+    /// How many tasks have rows.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether no task has a row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many tasks of a group have rows; how many there are is in [`JobRow::counts`].
+    pub fn count(&self, group: Group) -> usize {
+        self.groups.of(group).len()
+    }
+
+    /// The row of a task, if it has one.
+    pub fn task(&self, task: TaskId, now: impl Into<Timestamp>) -> Option<TaskRow<'_>> {
+        self.tasks.get(&task).map(|entry| entry.row(task, now.into()))
+    }
+
+    /// The rows at these places of the list of all, in which the groups follow one another: what a list shows that is scrolled. There are
+    /// fewer if the list ends before.
+    pub fn page(
+        &self,
+        places: Range<usize>,
+        now: impl Into<Timestamp>,
+    ) -> impl Iterator<Item = TaskRow<'_>> {
+        let now = now.into();
+        let tasks = self.groups.iter(places.start).take(places.len());
+        tasks.filter_map(move |task| self.task(task, now))
+    }
+
+    /// The rows at these places of one group.
+    pub fn page_of(
+        &self,
+        group: Group,
+        places: Range<usize>,
+        now: impl Into<Timestamp>,
+    ) -> impl Iterator<Item = TaskRow<'_>> {
+        let now = now.into();
+        let tasks = self.groups.of(group).iter(places.start).take(places.len());
+        tasks.filter_map(move |task| self.task(task, now))
+    }
+
+    /// The tasks that run.
+    pub fn running(&self, now: impl Into<Timestamp>) -> impl Iterator<Item = TaskRow<'_>> {
+        self.page_of(Group::Running, 0..usize::MAX, now)
+    }
+
+    /// The tasks that failed.
+    pub fn failed(&self, now: impl Into<Timestamp>) -> impl Iterator<Item = TaskRow<'_>> {
+        self.page_of(Group::Failed, 0..usize::MAX, now)
+    }
+}
+
+/// The name of a task of which only later events are known.
+fn nameless(task: TaskId) -> Arc<str> {
+    format!("task {task}").into()
+}
+
+impl Entry {
+    fn new(name: Arc<str>) -> Entry {
+        let state = TaskState::Pending;
+        Entry { name, state, attempt: 1, weight: None, unit: None, details: None }
+    }
+
+    fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    /// Another attempt has begun to be waited for: of the last one, what was noted of the task remains.
+    fn begin_anew(&mut self) {
+        if let Some(details) = &mut self.details {
+            let properties = std::mem::take(&mut details.report.properties);
+            details.report = ProgressReport { properties, ..ProgressReport::default() };
+            (details.attempt_began, details.pace) = (None, Pace::default());
+        }
+    }
+
+    fn share(&self) -> Share<'_> {
+        let report = self.details.as_ref().map(|details| &details.report);
+        Share::of(Counted {
+            weight: self.weight,
+            declared_unit: self.unit.as_ref(),
+            ended: self.state.is_terminal(),
+            progress: report.and_then(|report| report.progress),
+            total: report.and_then(|report| report.total),
+            unit: report.and_then(|report| report.unit.as_ref()),
+        })
+    }
+
+    fn row(&self, task: TaskId, now: Timestamp) -> TaskRow<'_> {
+        static NOTHING: std::sync::LazyLock<Details> = std::sync::LazyLock::new(Details::default);
+        let details = self.details.as_deref().unwrap_or(&NOTHING);
+        let ProgressReport { progress, ref message, ref unit, ref properties, .. } = details.report;
+        // A weight in a unit is a total known beforehand.
+        let total = details.report.total.or(self.unit.as_ref().and(self.weight));
+        let fraction = crate::model::fraction(progress, total);
+        let since =
+            |at: Option<Timestamp>| at.map(|at| details.ended.unwrap_or(now).duration_since(at));
+        let (mut rate, mut eta) = (None, None);
+        if self.state.is_terminal() {
+            let seconds = since(details.attempt_began).map(|time| time.as_secs_f64());
+            rate = progress.zip(seconds.filter(|seconds| *seconds > 0.0)).map(|(done, s)| done / s);
+        } else if self.state == TaskState::Running {
+            rate = details.pace.per_second(now);
+            eta = total.and_then(|total| details.pace.until(total, now));
+        }
+        TaskRow {
+            task,
+            name: &self.name,
+            state: self.state,
+            attempt: self.attempt,
+            fraction: if self.state.is_success() { Some(1.0) } else { fraction },
+            progress,
+            total,
+            unit: unit.as_ref().or(self.unit.as_ref()),
+            message: message.as_ref(),
+            properties,
+            rate,
+            eta,
+            elapsed: since(details.began),
+            error: details.error.as_ref(),
+        }
+    }
+}

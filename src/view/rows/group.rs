@@ -1,0 +1,193 @@
+//! Which rows come first: tasks in groups, each in the order of adding. Knows no row.
+
+use std::collections::BTreeMap;
+
+use crate::model::{TaskId, TaskState};
+
+/// Tasks that are shown together. Their order is that in which groups are shown: what runs comes first, and then what somebody
+/// should look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Group {
+    /// They run, are parked, or were asked to stop.
+    Running,
+    /// They ended otherwise than well, and were not canceled.
+    Failed,
+    /// They have not begun, or wait for their next attempt.
+    Waiting,
+    /// They ended well.
+    Completed,
+    /// They were canceled.
+    Canceled,
+}
+
+impl Group {
+    /// All groups, in order.
+    pub const ALL: [Group; 5] =
+        [Group::Running, Group::Failed, Group::Waiting, Group::Completed, Group::Canceled];
+
+    /// The group of the tasks in this state.
+    pub fn of(state: TaskState) -> Group {
+        match state {
+            TaskState::Completed => Group::Completed,
+            TaskState::Canceled => Group::Canceled,
+            state if state.is_failure() => Group::Failed,
+            state if state.is_active() => Group::Running,
+            _ => Group::Waiting,
+        }
+    }
+}
+
+/// The tasks of each group.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Groups([TaskSet; Group::ALL.len()]);
+
+impl Groups {
+    pub(super) fn of(&self, group: Group) -> &TaskSet {
+        &self.0[group as usize]
+    }
+
+    pub(super) fn of_mut(&mut self, group: Group) -> &mut TaskSet {
+        &mut self.0[group as usize]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|set| set.len).sum()
+    }
+
+    /// All tasks, group by group, from the one at `from` on.
+    pub(super) fn iter(&self, mut from: usize) -> impl Iterator<Item = TaskId> {
+        self.0.iter().flat_map(move |set| {
+            let skipped = from.min(set.len);
+            from -= skipped;
+            set.iter(skipped)
+        })
+    }
+}
+
+/// A set of tasks, a bit for each, in blocks of 4,096 of which only those are there that have a task: to change it, or to find
+/// the task at a place, takes a look at some of the blocks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TaskSet {
+    blocks: BTreeMap<u32, Block>,
+    len: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    words: [u64; 64],
+    len: usize,
+}
+
+impl TaskSet {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn insert(&mut self, task: TaskId) {
+        let (block, word, bit) = place(task);
+        let block = self.blocks.entry(block).or_insert(Block { words: [0; 64], len: 0 });
+        if block.words[word] & bit == 0 {
+            block.words[word] |= bit;
+            block.len += 1;
+            self.len += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, task: TaskId) {
+        let (number, word, bit) = place(task);
+        let Some(block) = self.blocks.get_mut(&number) else { return };
+        if block.words[word] & bit != 0 {
+            block.words[word] &= !bit;
+            block.len -= 1;
+            self.len -= 1;
+        }
+        if block.len == 0 {
+            self.blocks.remove(&number);
+        }
+    }
+
+    /// The tasks in order, from the one at `from` on.
+    pub(super) fn iter(&self, from: usize) -> impl Iterator<Item = TaskId> {
+        let (mut first, mut skip) = (0, from);
+        for (number, block) in &self.blocks {
+            first = *number;
+            if block.len > skip {
+                break;
+            }
+            skip -= block.len;
+            first += 1;
+        }
+        let blocks = self.blocks.range(first..);
+        let tasks = blocks.flat_map(|(number, block)| {
+            let words =
+                (0..64).flat_map(|word| bits(block.words[word]).map(move |bit| (word, bit)));
+            words.map(move |(word, bit)| TaskId::new(number << 12 | (word as u32) << 6 | bit))
+        });
+        tasks.skip(skip)
+    }
+}
+
+/// The block, the word in it, and the bit in that.
+fn place(task: TaskId) -> (u32, usize, u64) {
+    let task = task.raw();
+    (task >> 12, (task >> 6 & 63) as usize, 1 << (task & 63))
+}
+
+/// The places of the bits that are set.
+fn bits(mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let bit = (word != 0).then(|| word.trailing_zeros());
+        word &= word.wrapping_sub(1);
+        bit
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_is_as_a_sorted_one(
+            changes in prop::collection::vec((any::<bool>(), prop_oneof![0u32..20_000, (u32::MAX - 9)..=u32::MAX]), 0..400),
+            from in 0usize..400,
+        ) {
+            let (mut set, mut model) = (TaskSet::default(), BTreeSet::new());
+            for (insert, task) in changes {
+                if insert {
+                    set.insert(TaskId::new(task));
+                    model.insert(task);
+                } else {
+                    set.remove(TaskId::new(task));
+                    model.remove(&task);
+                }
+            }
+            prop_assert_eq!(set.len(), model.len());
+            let wanted: Vec<TaskId> = model.into_iter().skip(from).map(TaskId::new).collect();
+            prop_assert_eq!(set.iter(from).collect::<Vec<_>>(), wanted);
+        }
+    }
+
+    #[test]
+    fn groups_follow_one_another() {
+        let mut groups = Groups::default();
+        for (group, task) in [
+            (Group::Waiting, 1),
+            (Group::Completed, 0),
+            (Group::Running, 7),
+            (Group::Failed, 3),
+            (Group::Running, 2),
+        ] {
+            groups.of_mut(group).insert(TaskId::new(task));
+        }
+        let wanted = [2, 7, 3, 1, 0].map(TaskId::new);
+        for from in 0..=wanted.len() {
+            assert_eq!(groups.iter(from).collect::<Vec<_>>(), wanted[from..]);
+        }
+        assert_eq!(groups.len(), 5);
+    }
+}

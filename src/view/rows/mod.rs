@@ -1,0 +1,17 @@
+//! What is shown of a job: a model that is folded from its events, and read row by row.
+//!
+//! - `fold`: [`Rows`], which takes events in; what it costs is by what has changed, not by how many tasks there are.
+//! - `row`: [`JobRow`] and [`TaskRow`], what is read of it at a moment.
+//! - `group`: which rows come first.
+//! - `pace`: how fast something goes, and when it will be there.
+//!
+//! Knows no toolkit, no terminal and no clock: whoever reads says what time it is.
+
+mod fold;
+mod group;
+mod pace;
+mod row;
+
+pub use fold::{Keep, Rows};
+pub use group::Group;
+pub use row::{JobRow, TaskRow};
