@@ -10,9 +10,12 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use eframe::egui::{self, Align, Color32, Grid, Layout, ProgressBar, RichText, Ui};
+use eframe::egui::{
+    self, Align, CentralPanel, Color32, Frame, Grid, Label, Layout, Panel, ProgressBar, RichText,
+    ScrollArea, TextStyle, Ui,
+};
 use milepost::Job;
-use milepost::view::{Inbox, Rows};
+use milepost::view::{Group, Inbox, Rows};
 
 /// How wide the columns of names and messages are, in points.
 const COLUMN: f32 = 96.0;
@@ -47,9 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 impl eframe::App for Window {
     /// Comes before each frame, and also without one while the window can't be seen.
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
-        self.inbox.drain(|event| {
-            self.rows.apply(&event);
-        });
+        self.rows.update(&mut self.inbox);
         if self.close_when_done && self.inbox.is_ended() {
             context.send_viewport_cmd(egui::ViewportCommand::Close);
         }
@@ -57,16 +58,18 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let now = SystemTime::now();
-        egui::Panel::top("job").show(ui, |ui| self.show_job(ui, now));
-        egui::Panel::bottom("failed").exact_size(150.0).show(ui, |ui| self.show_failed(ui, now));
-        egui::CentralPanel::default().show(ui, |ui| self.show_running(ui, now));
+        let frame = Frame::central_panel(ui.style()).inner_margin(14);
+        let (top, bottom) = (Panel::top("job").frame(frame), Panel::bottom("failed").frame(frame));
+        top.show(ui, |ui| self.show_job(ui, now));
+        bottom.exact_size(150.0).show(ui, |ui| self.show_failed(ui, now));
+        CentralPanel::default().frame(frame).show(ui, |ui| self.show_running(ui, now));
     }
 }
 
 impl Window {
     fn show_job(&self, ui: &mut Ui, now: SystemTime) {
         let row = self.rows.job(now);
-        ui.add_space(6.0);
+        ui.spacing_mut().item_spacing.y = 8.0;
         ui.horizontal(|ui| {
             ui.heading(row.name.as_deref().unwrap_or_default());
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -77,9 +80,8 @@ impl Window {
                 ui.label(row.state.to_string());
             });
         });
-        ui.add(ProgressBar::new(row.fraction.unwrap_or(0.0) as f32).show_percentage());
+        ui.add(ProgressBar::new(thumbnails::share(&row)).show_percentage());
         ui.label(thumbnails::status(&row));
-        ui.add_space(6.0);
     }
 
     fn show_running(&self, ui: &mut Ui, now: SystemTime) {
@@ -96,19 +98,20 @@ impl Window {
         });
     }
 
+    /// Draws the rows that are seen, however many there are.
     fn show_failed(&self, ui: &mut Ui, now: SystemTime) {
-        ui.add_space(6.0);
         ui.label(RichText::new("Failed").strong());
-        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            let grid = Grid::new("failed").min_col_width(COLUMN).spacing([GAP, 4.0]);
-            grid.show(ui, |ui| {
-                for task in self.rows.failed(now) {
+        ui.add_space(4.0);
+        let height = ui.text_style_height(&TextStyle::Body);
+        let list = ScrollArea::vertical().auto_shrink(false);
+        list.show_rows(ui, height, self.rows.count(Group::Failed), |ui, places| {
+            for task in self.rows.page_of(Group::Failed, places, now) {
+                ui.horizontal(|ui| {
                     ui.label(&**task.name);
                     let error = task.error.map_or("", |error| &error.message);
-                    ui.label(RichText::new(error).color(RED));
-                    ui.end_row();
-                }
-            });
+                    ui.add(Label::new(RichText::new(error).color(RED)).truncate());
+                });
+            }
         });
     }
 }

@@ -34,15 +34,11 @@ struct Window {
 fn main() -> Result<(), Box<dyn Error>> {
     let job = thumbnails::start()?;
     let _guard = job.cancel_on_drop(); // when the window is closed
-    iced::application(
-        move || Window { job: job.clone(), rows: Rows::new() },
-        Window::update,
-        Window::view,
-    )
-    .title("Thumbnails")
-    .window_size((560.0, 460.0))
-    .subscription(|window| Subscription::run_with(window.job.clone(), batches))
-    .run()?;
+    iced::application(move || Window::new(&job), Window::update, Window::view)
+        .title("Thumbnails")
+        .window_size((560.0, 460.0))
+        .subscription(|window| Subscription::run_with(window.job.clone(), batches))
+        .run()?;
     Ok(())
 }
 
@@ -54,11 +50,15 @@ fn batches(job: &Job) -> impl Stream<Item = Message> + use<> {
 }
 
 impl Window {
+    fn new(job: &Job) -> Window {
+        let mut rows = Rows::new();
+        rows.expect(thumbnails::PHOTOS); // no event tells it, and the job's share needs it
+        Window { job: job.clone(), rows }
+    }
+
     fn update(&mut self, message: Message) {
         match message {
-            Message::Happened(batch) => batch.iter().for_each(|event| {
-                self.rows.apply(event);
-            }),
+            Message::Happened(batch) => batch.iter().for_each(|event| self.rows.apply(event)),
             Message::Cancel => self.job.cancel("the user pressed Cancel"),
         }
     }
@@ -86,7 +86,7 @@ impl Window {
         ];
         column![
             top.spacing(12).align_y(Center),
-            progress_bar(0.0..=1.0, job.fraction.unwrap_or(0.0) as f32).girth(18),
+            progress_bar(0.0..=1.0, thumbnails::share(&job)).girth(18),
             text(thumbnails::status(&job)).size(14),
         ]
         .spacing(8)
@@ -110,7 +110,7 @@ impl Window {
     }
 
     fn failed(&self, now: SystemTime) -> Element<'_, Message> {
-        let rows = self.rows.failed(now).map(|task| {
+        let rows = self.rows.failed(now).take(100).map(|task| {
             let error = task.error.map_or("", |error| &*error.message);
             row![
                 text(&**task.name).size(14).width(COLUMN),

@@ -18,7 +18,7 @@ use milepost::view::{JobRow, Rows};
 use slint::{Model, ModelRc, VecModel};
 
 slint::slint! {
-    import { Button, Palette, ProgressIndicator, ScrollView, VerticalBox } from "std-widgets.slint";
+    import { Button, ListView, Palette, ProgressIndicator, VerticalBox } from "std-widgets.slint";
 
     export struct TaskItem { name: string, fraction: float, text: string }
 
@@ -65,16 +65,13 @@ slint::slint! {
             }
             Rectangle { height: 1px; background: Palette.border; }
             Text { text: "Failed"; font-weight: 700; }
-            ScrollView {
+            ListView {
                 height: 110px;
-                VerticalLayout {
-                    alignment: start;
-                    spacing: 4px;
-                    for task in root.failed: HorizontalLayout {
-                        spacing: 10px;
-                        Text { text: task.name; width: 110px; overflow: elide; }
-                        Text { text: task.text; color: #d6483c; overflow: elide; }
-                    }
+                for task in root.failed: HorizontalLayout {
+                    padding-bottom: 4px;
+                    spacing: 10px;
+                    Text { text: task.name; width: 110px; overflow: elide; }
+                    Text { text: task.text; color: #d6483c; wrap: word-wrap; horizontal-stretch: 1; }
                 }
             }
         }
@@ -88,10 +85,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     window.set_failed(ModelRc::from(Rc::new(VecModel::<TaskItem>::default())));
 
     let (shown, mut rows) = (window.as_weak(), Rows::new());
+    rows.expect(thumbnails::PHOTOS); // no event tells it, and the job's share needs it
     job.forward(move |batch| {
-        batch.iter().for_each(|event| {
-            rows.apply(event);
-        });
+        batch.iter().for_each(|event| rows.apply(event));
         let now = SystemTime::now();
         let (job, running, failed) = (rows.job(now), running(&rows, now), failed(&rows, now));
         shown.upgrade_in_event_loop(move |window| show(&window, &job, running, failed)).is_ok()
@@ -126,7 +122,7 @@ fn show(window: &MainWindow, job: &JobRow, running: Vec<TaskItem>, failed: Vec<T
     window.set_name(job.name.as_deref().unwrap_or_default().into());
     window.set_state(job.state.as_str().into());
     window.set_status(thumbnails::status(job).into());
-    window.set_fraction(job.fraction.unwrap_or(0.0) as f32);
+    window.set_fraction(thumbnails::share(job));
     window.set_may_cancel(!job.state.is_terminal());
     set_rows(&window.get_running(), running);
     set_rows(&window.get_failed(), failed);
