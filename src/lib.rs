@@ -75,6 +75,8 @@ mod meter;
 mod model;
 #[cfg(feature = "local")]
 mod scheduler;
+#[cfg(feature = "metrics")]
+pub mod telemetry;
 #[cfg(feature = "tracker")]
 pub mod tracker;
 pub mod view;

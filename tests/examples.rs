@@ -115,6 +115,19 @@ fn tracker_knows_what_became_of_jobs_that_nobody_has() {
 }
 
 #[test]
+#[cfg(all(feature = "local", feature = "metrics"))]
+fn metrics_are_as_an_exporter_is_told_them() {
+    let line = |name: &str, value: &str| format!("{name:<66} {value}");
+    let lines = [
+        line("milepost_tasks{user=\"ada\",state=\"running\"}", "0"),
+        line("milepost_tasks_ended_total{user=\"ada\",state=\"completed\"}", "6"),
+        line("milepost_task_retries_total{user=\"bob\",cause=\"retry\"}", "1"),
+        line("milepost_task_run_seconds{user=\"ada\"}", "measured 10 times"),
+    ];
+    assert_lines("metrics", &lines.each_ref().map(String::as_str));
+}
+
+#[test]
 #[cfg(feature = "local")]
 fn environment_sets_up_what_it_tears_down() {
     assert_lines(

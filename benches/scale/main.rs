@@ -2,7 +2,7 @@
 //! are listed at the end, with what was measured.
 //!
 //! ```sh
-//! cargo bench --bench scale [-- [--json] [windows] [memory] [running] [idle] [fanout] [latency] [tracker]]
+//! cargo bench --bench scale [-- [--json] [windows] [memory] [running] [rows] [idle] [fanout] [latency] [tracker]]
 //! ```
 //!
 //! `tracker` takes `--features tracker`.
@@ -21,6 +21,7 @@ mod idle;
 mod latency;
 mod memory;
 mod report;
+mod rows;
 mod running;
 #[cfg(feature = "tracker")]
 mod tracker;
@@ -41,6 +42,7 @@ fn main() {
         ("windows", windows::run),
         ("memory", memory::run),
         ("running", running::run),
+        ("rows", rows::run),
         ("fanout", fanout::run),
         #[cfg(feature = "tracker")]
         ("tracker", tracker::run),

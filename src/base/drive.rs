@@ -3,52 +3,17 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use parking_lot::Mutex;
 
+use super::phase::Phase;
 use super::{contain, drop_contained, run_on_pool};
-
-const IDLE: u8 = 0;
-const SCHEDULED: u8 = 1;
-const RUNNING: u8 = 2;
-/// Woken while it runs.
-const AGAIN: u8 = 3;
-
-/// Says whether work that is done on one thread at a time is to be scheduled, so that no wake-up is lost and none is
-/// served twice.
-#[derive(Debug, Default)]
-pub(crate) struct Phase(AtomicU8);
-
-impl Phase {
-    /// There is something to do. True if the caller is to have it done.
-    pub(crate) fn wake(&self) -> bool {
-        let next = |phase| match phase {
-            IDLE => Some(SCHEDULED),
-            RUNNING => Some(AGAIN),
-            _ => None,
-        };
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) == Ok(IDLE)
-    }
-
-    /// It is being done: what wakes from now on wants it done again.
-    pub(crate) fn begin(&self) {
-        self.0.store(RUNNING, Ordering::Release);
-    }
-
-    /// It is done. False if it is to be done again.
-    pub(crate) fn finish(&self) -> bool {
-        let done = self.0.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire);
-        done.is_ok()
-    }
-}
 
 /// Polls `future` on threads of the pool until it is ready. It may block. A panic in it ends it and is logged as one in
 /// `what`; so does the lack of any thread to begin with.
 pub(crate) fn drive(what: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-    let driven =
-        Driven { what, phase: Phase::default(), future: Mutex::new(Some(Box::pin(future))) };
+    let driven = Driven { what, phase: Phase::new(), future: Mutex::new(Some(Box::pin(future))) };
     Arc::new(driven).wake();
 }
 

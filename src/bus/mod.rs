@@ -17,16 +17,23 @@
 mod history;
 mod item;
 mod latest;
+#[allow(dead_code, reason = "only the web server reads these, which is a feature")]
+mod merged;
 mod notice;
 mod publications;
 mod reader;
 mod record;
 mod source;
 mod stream;
+mod turn;
 
 pub(crate) use history::History;
 pub(crate) use latest::{Latest, Shown, When};
+#[allow(unused_imports, reason = "only the web server reads these, which is a feature")]
+pub(crate) use merged::{Lifecycle, Merged};
 pub(crate) use notice::{Batch, Closed, Notices, Update, Updates};
 pub(crate) use record::{Change, Record};
 pub(crate) use source::{Moment, Opened, Parked, Source, Start, Table, mask};
 pub use stream::{EventStream, StreamEvent, StreamTimeout};
+#[allow(unused_imports, reason = "only features read it")]
+pub(crate) use turn::Turn;

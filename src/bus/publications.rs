@@ -85,7 +85,8 @@ impl ProgressReader {
     }
 
     pub(super) fn waits_for_records(&self) -> bool {
-        self.ahead.is_some() || self.gap.is_some() || !self.table.is_empty()
+        let held = matches!(self.telling, Telling::Window(_));
+        self.ahead.is_some() || self.gap.is_some() || !self.table.is_empty() || held
     }
 
     /// Whether it has told all that was published by `moment`, and is through with what it has begun to tell.
@@ -112,6 +113,8 @@ impl ProgressReader {
                     return Some(Item::Progress(Told::update(batch.when, update)));
                 }
             }
+            // The table was read later than the lifecycle events are told: they catch up first.
+            Telling::Window(window) if window.after > reached => return None,
             Telling::Window(_) => {}
         }
         match std::mem::replace(&mut self.telling, Telling::Nothing) {
@@ -131,7 +134,8 @@ impl ProgressReader {
 
     /// Takes the next step that is due, having passed the lifecycle event `reached`. False if there is none.
     pub(super) fn advance(&mut self, source: &dyn Source, mask: u16, reached: u64) -> bool {
-        if !self.table.is_empty() || self.receive() {
+        let held = matches!(self.telling, Telling::Window(_));
+        if held || !self.table.is_empty() || self.receive() {
             return false;
         }
         if std::mem::take(&mut self.missed) {
@@ -162,7 +166,9 @@ impl ProgressReader {
         // What tasks publish as they end comes again with their window.
         let Some(closed) = &batch.window else { return };
         let seen = std::mem::replace(&mut self.seen, batch.when.stamp);
-        let ended = closed.ended.iter().filter(|(stamp, _)| *stamp > seen);
+        // Who reads the ends of tasks has their last values with those, and nothing of a task comes after its end.
+        let reads_ends = mask & mask::COMPLETED != 0;
+        let ended = closed.ended.iter().filter(|(stamp, _)| !reads_ends && *stamp > seen);
         let updates = batch.updates.iter().chain(ended.map(|(_, update)| update.clone()));
         let told = updates.map(|update| Told::update(batch.when, update));
         self.telling = Telling::Window(Box::new(WindowItem {

@@ -8,7 +8,7 @@ use super::history::Cursor;
 use super::item::{Item, Quick};
 use super::publications::ProgressReader;
 use super::record::Packed;
-use super::source::{Moment, Opened, Parked, Source, Start};
+use super::source::{Moment, Opened, Parked, Source, Start, mask};
 use crate::base::WakerKey;
 use crate::model::JobId;
 
@@ -44,6 +44,11 @@ impl Reader {
     pub(crate) fn following(source: Arc<dyn Source>, mask: u16, opened: Opened) -> Reader {
         let seen = opened.stamp;
         Reader::opened(source, mask, opened, seen, 0)
+    }
+
+    /// A reader from a moment of which one knows no progress.
+    pub(crate) fn joining(source: Arc<dyn Source>, mask: u16, opened: Opened) -> Reader {
+        Reader::opened(source, mask, opened, 0, 0)
     }
 
     fn opened(source: Arc<dyn Source>, mask: u16, opened: Opened, seen: u64, after: u64) -> Reader {
@@ -197,8 +202,11 @@ impl Reader {
                 cursor.pass();
             }
             let last = match &mut self.progress {
-                Some(progress) => progress.before_end(&*self.source, seq, &record.unpack()),
-                None => None,
+                // In a window it would come too late, and the task's completion has it.
+                Some(progress) if self.mask & mask::PROGRESS != 0 => {
+                    progress.before_end(&*self.source, seq, &record.unpack())
+                }
+                _ => None,
             };
             let wanted = self.mask >> record.kind() & 1 != 0 && seq > self.after;
             match last {

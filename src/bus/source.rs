@@ -94,6 +94,7 @@ pub(crate) enum Parked {
 /// A job, as readers see it. Each call is one critical section of the job's.
 pub(crate) trait Source: Send + Sync {
     fn id(&self) -> JobId;
+    fn name(&self) -> Arc<str>;
     /// The present.
     fn moment(&self) -> Moment;
     /// How many tasks it will have, if that is known.

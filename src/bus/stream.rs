@@ -68,6 +68,13 @@ impl<E: StreamEvent> EventStream<E> {
         EventStream { reader, clock, kind: PhantomData }
     }
 
+    /// A stream from a moment on, and of the progress that there was then.
+    #[allow(dead_code, reason = "only the web server joins in, which is a feature")]
+    pub(crate) fn joining(source: Arc<dyn Source>, clock: Clock, opened: Opened) -> Self {
+        let reader = Reader::joining(source, E::MASK, opened);
+        EventStream { reader, clock, kind: PhantomData }
+    }
+
     /// The same stream, but only of what happens from this call on.
     pub fn from_now(mut self) -> Self {
         self.reader.restart(Start::Now);
@@ -176,6 +183,11 @@ impl<E: StreamEvent> EventStream<E> {
         self.reader.source().moment()
     }
 
+    /// The job's name.
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.reader.source().name()
+    }
+
     /// How many tasks the job will have, if that is known.
     pub(crate) fn expected(&self) -> Option<usize> {
         self.reader.source().expected()
@@ -249,7 +261,7 @@ impl std::error::Error for StreamTimeout {}
 /// What an [`EventStream`] can be of: [`Event`], each of its variants, and [`ProgressWindow`].
 pub trait StreamEvent: sealed::Make + Send {}
 
-mod sealed {
+pub(super) mod sealed {
     use super::{Item, Quick, Reader};
 
     pub trait Make: Sized {
@@ -281,7 +293,7 @@ mod sealed {
 use sealed::Make;
 
 /// Progress stands between the lifecycle event that it came after and the next one.
-const fn at_seq(seq: u64) -> u64 {
+pub(super) const fn at_seq(seq: u64) -> u64 {
     seq * 2
 }
 

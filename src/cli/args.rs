@@ -45,6 +45,7 @@ Examples:
   generate-commands | milepost run -j 4  they run while more of them come
   milepost run --event-log events.log commands.txt
                                          milepost watch, log and status read it
+  milepost run --web 8080 commands.txt   in a browser too: http://127.0.0.1:8080/
   milepost run -- gzip -k {} ::: *.log   a task for each file, without a shell
   milepost run -- convert {1} -resize {2} {1}.{2}.png ::: a b ::: 50% 25%
   find . -name '*.log' | milepost run -- gzip {}
@@ -143,6 +144,9 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) json: bool,
 
+    #[command(flatten)]
+    pub(super) page: PageArgs,
+
     /// Which commands' outputs are printed, as each ends
     #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
     pub(super) output: Outputs,
@@ -154,6 +158,17 @@ pub(super) struct RunArgs {
     /// A command to be run once for each argument
     #[arg(last = true, value_name = "COMMAND [::: ARGUMENT...]")]
     pub(super) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PageArgs {
+    /// Show the job in a web page at this address, such as 127.0.0.1:8080, or a port of this machine alone
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) web: Option<String>,
+
+    /// Let whoever has the link that is printed cancel, hold and suspend the job there
+    #[arg(long, requires = "web")]
+    pub(super) web_control: bool,
 }
 
 #[derive(Debug, Args)]

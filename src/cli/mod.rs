@@ -2,7 +2,7 @@
 //!
 //! - `args`, `template`, `input`: what was asked for, and which commands that makes.
 //! - `run`: a job of commands from beginning to end. It reads its job's events once, on the main thread, and tells the
-//!   board and the printed lines of them; `feeder` adds tasks, `signals` cancels, `record` writes the event log.
+//!   board and the printed lines of them; `feeder` adds tasks, `signals` cancels, `record` writes the event log, `page` serves the web page (feature `web`).
 //! - `watch`, `log`, `status`: what an event log says, as bars, as `sentence`s and as a table. `following` waits for more of
 //!   it, `source` is what can't be one, `problems` is what is wrong with it.
 //! - `board`: what is known of jobs, folded from events and nothing else. So it shows a live job as well as a log.
@@ -22,6 +22,11 @@ mod lines;
 mod log;
 mod main;
 mod output;
+#[cfg(feature = "web")]
+mod page;
+#[cfg(not(feature = "web"))]
+#[path = "no_page.rs"]
+mod page;
 mod problems;
 mod program;
 mod quantity;

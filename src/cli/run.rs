@@ -10,6 +10,7 @@ use super::feeder::{self, Feeding, Settings};
 use super::frame::Layout;
 use super::input::Input;
 use super::lines::{cut_line, ended_line, summary_line};
+use super::page::Page;
 use super::program::Printed;
 use super::record::{NotRecorded, RecordOptions, Records};
 use super::screen::{Screen, To, say, unwritten};
@@ -46,7 +47,11 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
 
     // What was read is freed, so that a million commands take no more memory than those that are known at a time.
     let name = args.name.as_deref().unwrap_or_else(|| input.name());
-    let mut builder = Job::builder(name).history(History::Unread).keep_failures(0);
+    let mut builder = Job::builder(name).history(History::Unread);
+    if args.page.web.is_none() {
+        // Nobody asks for them: each is told as it ends.
+        builder = builder.keep_failures(0);
+    }
     if args.fail_fast {
         builder = builder.cancel_on_task_failure();
     }
@@ -55,6 +60,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     let options = RecordOptions { json: args.json, event_log: args.event_log.clone() };
     // From here on there is a reader, so that the records get all of it.
     let events = job.events();
+    let page = Page::open(&args.page, &job)?;
     // Before there is anybody who could cancel it.
     job.submit(&scheduler).map_err(|error| refused(&error))?;
     let records = match Records::start(&options, &job) {
@@ -65,6 +71,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     let signals = Signals::cancel(job.clone()).map_err(|error| refused(&error))?;
 
     let mut screen = Screen::new(args.json);
+    page.iter().flat_map(Page::lines).for_each(|line| screen.say(&line));
     if input.is_typed() {
         screen.say("milepost: reading commands from the terminal, one a line; Ctrl-D ends them");
     }
@@ -95,6 +102,9 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, UsageError> {
     };
     let (failed, shown) = show.show(events, &feeding);
     let [json, log] = records.finish();
+    if let Some(page) = page {
+        page.close();
+    }
     let written = shown.and(json.map_err(|error| io::Error::new(error.kind(), error)));
     let written = written.map_err(|error| unwritten(&error));
     if let Err(error) = &log {

@@ -40,7 +40,7 @@ impl fmt::Debug for Subscription {
 }
 
 /// Registers a callback for all events of a kind, from the job's first on.
-pub(super) fn subscribe<E: StreamEvent + 'static>(
+pub(crate) fn subscribe<E: StreamEvent + 'static>(
     core: &Arc<JobCore>,
     call: impl FnMut(&E) + Send + 'static,
 ) -> Subscription {
@@ -143,7 +143,7 @@ impl Dispatcher {
         Arc::new(Dispatcher {
             job: core.id,
             clock: core.clock.clone(),
-            phase: Phase::default(),
+            phase: Phase::new(),
             state: Mutex::new(State {
                 next: 0,
                 live: BTreeSet::new(),

@@ -191,6 +191,10 @@ impl Source for JobCore {
         self.id
     }
 
+    fn name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
     fn moment(&self) -> Moment {
         self.look(|ledger| ledger.moment())
     }

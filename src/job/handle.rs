@@ -70,7 +70,7 @@ impl Job {
         JobBuilder::new(name.into())
     }
 
-    pub(super) fn of(core: Arc<JobCore>) -> Job {
+    pub(crate) fn of(core: Arc<JobCore>) -> Job {
         core.hold();
         Job { core }
     }

@@ -41,12 +41,14 @@ mod task;
 mod task_error;
 mod task_handle;
 mod wait;
-#[allow(dead_code, reason = "only the tracker watches, which is a feature")]
+#[allow(dead_code, reason = "only features watch")]
 pub(crate) mod watch;
 mod work;
 
 pub use builder::{History, JobBuilder};
 pub use callbacks::Subscription;
+#[allow(unused_imports, reason = "only features have callbacks of their own")]
+pub(crate) use callbacks::subscribe;
 pub use child::{Child, ChildError};
 pub use context::{PublishError, TaskContext};
 pub use control::Controlled;

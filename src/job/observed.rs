@@ -13,9 +13,9 @@ pub(crate) trait Observer: Send + Sync {
     fn accepted(&self, job: &Arc<JobCore>);
 }
 
-/// A scheduler whose jobs are all tracked or logged, child jobs included: made by `Tracker::scheduler` and
-/// `event_log::Writer::scheduler`. It runs tasks like the scheduler that it was made of, its [`inner`](ObservedScheduler::inner) one. It
-/// keeps the tracker or writer.
+/// A scheduler whose jobs are all tracked, logged or measured, child jobs included: made by `Tracker::scheduler`,
+/// `event_log::Writer::scheduler` and `telemetry::Telemetry::scheduler`, also of one another's. It runs tasks like the scheduler
+/// that it was made of, its [`inner`](ObservedScheduler::inner) one. It keeps the tracker, writer or telemetry.
 #[derive(Clone)]
 pub struct ObservedScheduler<S> {
     inner: S,

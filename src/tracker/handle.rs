@@ -106,6 +106,46 @@ impl Tracker {
         }
     }
 
+    /// A handle of a job that has not ended: to cancel it, say, or to read its [events](Job::events). It counts as a handle: a
+    /// job that was not sealed is when the last one goes. It revives nothing: a job whose other handles are gone takes no tasks,
+    /// and one that ends in this moment has ended.
+    ///
+    /// # Errors
+    /// The job is not known, or has ended; the error says so.
+    ///
+    /// ```
+    /// use milepost::{Job, Tracker};
+    ///
+    /// let (tracker, job) = (Tracker::new(), Job::new("thumbnails"));
+    /// tracker.track(&job);
+    /// tracker.job(job.id())?.cancel("not needed");
+    /// let error = tracker.job(job.id()).unwrap_err();
+    /// assert!(error.to_string().contains("has ended"));
+    /// # Ok::<(), milepost::tracker::UnknownJob>(())
+    /// ```
+    pub fn job(&self, job: JobId) -> Result<Job, UnknownJob> {
+        let core = self.core(job)?.filter(|core| !core.look(|ledger| ledger.state().is_terminal()));
+        core.map(Job::of).ok_or(UnknownJob::Ended { job })
+    }
+
+    /// A job itself, as long as it is there; none if only its record is.
+    pub(crate) fn core(&self, job: JobId) -> Result<Option<Arc<JobCore>>, UnknownJob> {
+        let found = self.shared.look(|index, _| match index.find(job) {
+            Some(tracked) => Candidate::of(tracked).ok_or(UnknownJob::Dropped { job }),
+            None => Err(index.why_unknown(job)),
+        })?;
+        Ok(match found {
+            Candidate::Job(core) => Some(core),
+            Candidate::Record(_) => None,
+        })
+    }
+
+    /// What retention is counted by.
+    #[allow(dead_code, reason = "only the web server asks for it, which is a feature")]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
     /// The jobs that a query asks for, in its order. It takes time by the number of jobs in the states that it asks for, and
     /// less if a limit is reached before.
     pub fn query(&self, query: &Query) -> Vec<JobRecord> {

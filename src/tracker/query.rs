@@ -232,6 +232,24 @@ impl Query {
         self
     }
 
+    /// Of each job's tasks that are wanted, leaves out the first `skip` and gives `take` of the others at most: a page of them.
+    ///
+    /// ```
+    /// # use milepost::{Job, Tracker, tracker::Query};
+    /// # let (tracker, job) = (Tracker::new(), Job::new("pages"));
+    /// # tracker.track(&job);
+    /// for name in ["a", "b", "c"] {
+    ///     job.add_blocking(name, |_cx| Ok(()))?;
+    /// }
+    /// let second = &tracker.query(&Query::new().with_tasks().task_page(1, 1))[0];
+    /// assert_eq!(&*second.tasks[0].name, "b");
+    /// # Ok::<(), milepost::AddError>(())
+    /// ```
+    pub fn task_page(mut self, skip: usize, take: usize) -> Self {
+        self.selection = self.selection.with_page(skip, take);
+        self
+    }
+
     /// The states in which there may be jobs that are wanted.
     pub(super) fn states_to_look_in(&self) -> impl Iterator<Item = JobState> + use<> {
         let states = if self.ended.is_some() { self.states & !LIVE_STATES } else { self.states };

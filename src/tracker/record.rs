@@ -41,6 +41,9 @@ pub struct JobRecord {
     /// Its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<JobState>,
+    /// The number of its last lifecycle event: a stream [after](crate::EventStream::after) it goes on where this ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// When it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
@@ -99,6 +102,8 @@ pub enum Field {
     Failures,
     /// [`JobRecord::tasks`]: costs by their number, and is selected only if it is asked for.
     Tasks,
+    /// [`JobRecord::seq`].
+    Seq,
 }
 
 /// What of a record is wanted.
@@ -107,19 +112,26 @@ pub(super) struct Selection {
     fields: u16,
     /// The tasks in these states, if any are.
     tasks: u16,
+    /// Of those, how many are passed over, and how many are wanted then.
+    skip: usize,
+    take: usize,
 }
 
 impl Selection {
-    pub(super) const ALL: Selection = Selection { fields: u16::MAX, tasks: u16::MAX };
+    pub(super) const ALL: Selection = Selection { fields: u16::MAX, tasks: u16::MAX, skip: 0, take: usize::MAX };
 
     pub(super) fn of(fields: impl IntoIterator<Item = Field>) -> Selection {
         let fields = fields.into_iter().fold(0, |fields, field| fields | 1 << field as u16);
-        Selection { fields, tasks: u16::MAX }
+        Selection { fields, ..Selection::ALL }
     }
 
     pub(super) fn with_tasks(self, states: impl IntoIterator<Item = TaskState>) -> Selection {
         let tasks = states.into_iter().fold(0, |tasks, state| tasks | 1 << state as u16);
-        Selection { fields: self.fields | 1 << Field::Tasks as u16, tasks }
+        Selection { fields: self.fields | 1 << Field::Tasks as u16, tasks, ..self }
+    }
+
+    pub(super) fn with_page(self, skip: usize, take: usize) -> Selection {
+        Selection { skip, take, ..self }
     }
 
     /// The value, if it is wanted.
@@ -135,7 +147,7 @@ impl Selection {
 /// All but the tasks.
 impl Default for Selection {
     fn default() -> Selection {
-        Selection { fields: !(1 << Field::Tasks as u16), tasks: u16::MAX }
+        Selection { fields: !(1 << Field::Tasks as u16), ..Selection::ALL }
     }
 }
 
@@ -163,6 +175,7 @@ impl JobRecord {
                 name: pick.pick(Field::Name, || Some(core.name.clone())),
                 properties: pick.pick(Field::Properties, || ledger.properties()),
                 state: pick.pick(Field::State, || Some(state)),
+                seq: pick.pick(Field::Seq, || Some(ledger.last_seq())),
                 created_at: pick.pick(Field::CreatedAt, || Some(ledger.created_at())),
                 started_at: pick.pick(Field::StartedAt, || started_at),
                 ended_at: pick.pick(Field::EndedAt, || ended_at),
@@ -170,19 +183,26 @@ impl JobRecord {
                 progress: pick.pick(Field::Progress, || Some(ledger.progress())),
                 elapsed: pick.pick(Field::Elapsed, || ledger.elapsed_if_started()),
                 failures: pick.pick(Field::Failures, || ledger.failures().to_vec()),
-                tasks: pick.pick(Field::Tasks, || ledger.tasks_in(|state| pick.wants(state))),
+                tasks: pick.pick(Field::Tasks, || {
+                    ledger.tasks_in(|state| pick.wants(state), pick.skip, pick.take)
+                }),
             })
         })
     }
 
     /// The parts of a record that are wanted.
     pub(super) fn part(&self, pick: Selection) -> JobRecord {
-        let tasks = || self.tasks.iter().filter(|task| pick.wants(task.state)).cloned().collect();
+        let wanted = |task: &&TaskSnapshot| pick.wants(task.state);
+        let tasks = || {
+            let wanted = self.tasks.iter().filter(wanted).skip(pick.skip).take(pick.take);
+            wanted.cloned().collect()
+        };
         JobRecord {
             job: self.job,
             name: pick.pick(Field::Name, || self.name.clone()),
             properties: pick.pick(Field::Properties, || self.properties.clone()),
             state: pick.pick(Field::State, || self.state),
+            seq: pick.pick(Field::Seq, || self.seq),
             created_at: pick.pick(Field::CreatedAt, || self.created_at),
             started_at: pick.pick(Field::StartedAt, || self.started_at),
             ended_at: pick.pick(Field::EndedAt, || self.ended_at),

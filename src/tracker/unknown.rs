@@ -46,6 +46,11 @@ pub enum UnknownJob {
         /// The job.
         job: JobId,
     },
+    /// The job is known but has ended, and only its record is left: there is no handle of it.
+    Ended {
+        /// The job.
+        job: JobId,
+    },
     /// The job is older than all that the tracker remembers to have let go of: it may have been tracked.
     Forgotten {
         /// The job.
@@ -71,6 +76,7 @@ impl UnknownJob {
             | UnknownJob::Expired { job, .. }
             | UnknownJob::Evicted { job, .. }
             | UnknownJob::Dropped { job }
+            | UnknownJob::Ended { job }
             | UnknownJob::Forgotten { job } => *job,
         }
     }
@@ -103,6 +109,9 @@ impl fmt::Display for UnknownJob {
                 "job {job} was dropped before it had ended: keep a handle of it, and see to it that its scheduler keeps its \
                  tasks or calls `TaskQueue::interrupt`"
             ),
+            UnknownJob::Ended { job } => {
+                write!(f, "job {job} has ended: `Tracker::get` tells what became of it")
+            }
             UnknownJob::Forgotten { job } => write!(
                 f,
                 "job {job} is older than those that the tracker remembers to have let go of: \

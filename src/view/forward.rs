@@ -1,6 +1,6 @@
 //! [`Job::forward`]: events in batches into somebody else's channel. Knows no channel.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -75,5 +75,74 @@ async fn forward(
             })
             .await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::base::ManualClock;
+
+    const WINDOW: Duration = Duration::from_millis(200);
+    const NONE: [usize; 0] = [];
+
+    struct Forwarding {
+        clock: ManualClock,
+        job: Job,
+        future: Pin<Box<dyn Future<Output = ()>>>,
+        batches: Receiver<Vec<Event>>,
+    }
+
+    impl Forwarding {
+        fn new() -> Forwarding {
+            let clock = ManualClock::new();
+            let job = Job::builder("batches").clock(clock.clock()).build().expect("it makes sense");
+            let (events, end, (tx, batches)) = (job.events(), job.job_completed(), channel());
+            let send = move |batch| tx.send(batch).is_ok();
+            let future = Box::pin(forward(events, end, clock.clock(), WINDOW, send));
+            Forwarding { clock, job, future, batches }
+        }
+
+        /// How many events each batch has that is sent now.
+        fn sent(&mut self) -> Vec<usize> {
+            let _ = self.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            self.batches.try_iter().map(|batch| batch.len()).collect()
+        }
+    }
+
+    #[test]
+    fn what_comes_within_a_window_is_one_batch() {
+        let mut forwarding = Forwarding::new();
+        assert_eq!(forwarding.sent(), NONE);
+        let add = |n: usize, to: &Forwarding| {
+            (0..n).for_each(|_| drop(to.job.add_blocking("task", |_cx| Ok(()))));
+        };
+        add(1, &forwarding);
+        assert_eq!(forwarding.sent(), [1], "the first at once");
+        for _ in 0..5 {
+            add(2, &forwarding);
+            assert_eq!(forwarding.sent(), NONE, "the next one is held back");
+            forwarding.clock.advance(WINDOW / 5);
+        }
+        assert_eq!(forwarding.sent(), [10]);
+        forwarding.clock.advance(WINDOW * 10);
+        assert_eq!(forwarding.sent(), NONE, "none is empty");
+        add(1, &forwarding);
+        assert_eq!(forwarding.sent(), [1], "after quiet, at once");
+        add(25_000, &forwarding);
+        forwarding.clock.advance(WINDOW);
+        assert_eq!(forwarding.sent(), [10_000, 10_000, 5_000], "much, one after the other");
+        add(1, &forwarding);
+        assert_eq!(forwarding.sent(), NONE);
+        forwarding.job.cancel("enough");
+        let ended = forwarding.sent();
+        assert!(
+            ended.len() >= 2 && forwarding.batches.recv().is_err(),
+            "the end at once: {ended:?}"
+        );
     }
 }

@@ -108,9 +108,9 @@ impl<S: Stream + Unpin> Inbox<S> {
 }
 
 impl Inbox {
-    /// How many tasks the job will have, which no event tells.
-    pub(super) fn expected(&self) -> Option<usize> {
-        self.stream.expected()
+    /// Whose events these are, and how many tasks the job will have, which no event tells.
+    pub(super) fn stream(&self) -> &EventStream<Event> {
+        &self.stream
     }
 }
 

@@ -81,6 +81,21 @@ pub(crate) fn drain<E: StreamEvent>(stream: &mut EventStream<E>) -> Vec<E> {
     all
 }
 
+/// Waits until all callbacks have been called for what has happened.
+pub(crate) fn settle(job: &Job) {
+    let (last, (told, hears)) = (job.last_seq(), std::sync::mpsc::channel());
+    if last > 0 {
+        let call = move |event: &Event| {
+            if event.seq() == Some(last) {
+                told.send(()).expect("the test waits");
+            }
+        };
+        let callback = job.on_event(call);
+        hears.recv().expect("the event is called for");
+        callback.unsubscribe();
+    }
+}
+
 /// All that a stream of an ended job has left; it ends after it, and stays so.
 pub(crate) fn rest<E: StreamEvent>(mut stream: EventStream<E>) -> Vec<E> {
     let all = drain(&mut stream);
@@ -267,5 +282,6 @@ pub(crate) const TERMINAL: [TaskState; 6] = [
     TaskState::EnvironmentError,
 ];
 
+pub(crate) mod lives;
 #[cfg(feature = "event-log")]
 pub(crate) mod logs;

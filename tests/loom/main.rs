@@ -20,6 +20,7 @@ mod fences;
 mod history;
 mod ledger;
 mod marking;
+mod phases;
 mod terminal;
 
 #[path = "../../src/meter/mod.rs"]
@@ -39,5 +40,6 @@ fn main() -> std::process::ExitCode {
         counting::MODELS,
         history::MODELS,
         fences::MODELS,
+        phases::MODELS,
     ])
 }

@@ -27,6 +27,12 @@ impl Ledger {
         self.history.last_seq()
     }
 
+    /// The number of the oldest lifecycle event that is retained.
+    #[allow(dead_code, reason = "only the web server asks for it, which is a feature")]
+    pub(crate) fn first_seq(&self) -> u64 {
+        self.history.first_seq()
+    }
+
     pub(crate) fn moment(&self) -> Moment {
         Moment { last_seq: self.history.last_seq(), stamp: self.board.stamp }
     }

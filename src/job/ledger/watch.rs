@@ -66,10 +66,16 @@ impl Ledger {
         self.queue.started.map(|_| self.elapsed())
     }
 
-    /// The tasks in states that are `wanted`, in the order of adding.
+    /// The tasks in states that are `wanted`, in the order of adding: `take` of them after the first `skip`.
     #[allow(dead_code, reason = "only the tracker asks for it, which is a feature")]
-    pub(crate) fn tasks_in(&self, wanted: impl Fn(TaskState) -> bool) -> Vec<TaskSnapshot> {
+    pub(crate) fn tasks_in(
+        &self,
+        wanted: impl Fn(TaskState) -> bool,
+        skip: usize,
+        take: usize,
+    ) -> Vec<TaskSnapshot> {
         let there = self.tasks.iter().filter(|(_, entry)| !entry.is_gone() && wanted(entry.state));
+        let there = there.skip(skip).take(take);
         there.map(|(id, entry)| snapshot_of(id, entry, self.told_of(id))).collect()
     }
 }

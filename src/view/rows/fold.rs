@@ -1,12 +1,12 @@
 //! [`Rows`]: a job as its events tell it. Says nothing of how it looks.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::group::{Group, Groups};
 use super::pace::Pace;
 use super::row::{JobRow, TaskRow};
+use super::table::Table;
 use crate::model::{
     Counted, Counts, Event, Failure, JobId, JobState, ProgressReport, Properties, Share, Sums,
     TaskAdded, TaskCompleted, TaskId, TaskProgressUpdated, TaskState, TaskStateChanged, Timestamp,
@@ -73,7 +73,7 @@ pub struct Rows {
     has_unit: bool,
     /// That of the weight that is done.
     done: Pace,
-    tasks: HashMap<TaskId, Entry>,
+    tasks: Table<Entry>,
     groups: Groups,
 }
 
@@ -82,15 +82,16 @@ struct Entry {
     name: Arc<str>,
     state: TaskState,
     attempt: u32,
-    weight: Option<f64>,
-    /// As it was added.
-    unit: Option<Arc<str>>,
     /// Most of a job's tasks have not begun.
     details: Option<Box<Details>>,
 }
 
 #[derive(Debug, Default)]
 struct Details {
+    /// As it was added.
+    weight: Option<f64>,
+    /// As it was added.
+    unit: Option<Arc<str>>,
     report: ProgressReport,
     /// When the first attempt began, and the last one.
     began: Option<Timestamp>,
@@ -116,7 +117,12 @@ impl Rows {
     pub fn update(&mut self, inbox: &mut Inbox) -> bool {
         let before = self.version;
         inbox.drain(|event| self.apply(&event));
-        if let Some(expected) = inbox.expected() {
+        let stream = inbox.stream();
+        if self.name.is_none() {
+            self.job = Some(stream.job());
+            self.call(stream.name());
+        }
+        if let Some(expected) = stream.expected() {
             self.expect(expected);
         }
         self.version != before
@@ -169,7 +175,6 @@ impl Rows {
     }
 
     /// Says what the job is called, for those who know it otherwise than by an event.
-    #[allow(dead_code, reason = "only readers of logs know that, which are a feature")]
     pub(crate) fn call(&mut self, name: Arc<str>) {
         self.name = Some(name);
         self.version += 1;
@@ -187,8 +192,7 @@ impl Rows {
         name: impl FnOnce() -> Arc<str>,
         change: impl FnOnce(&mut Entry) -> R,
     ) -> R {
-        let is_new = !self.tasks.contains_key(&task);
-        let entry = self.tasks.entry(task).or_insert_with(|| Entry::new(name()));
+        let (entry, is_new) = self.tasks.get_or_insert(task, || Entry::new(name()));
         let state = entry.state;
         if !is_new {
             self.sums.remove(entry.share());
@@ -211,9 +215,10 @@ impl Rows {
             added.task,
             || added.name.clone(),
             |entry| {
-                (entry.weight, entry.unit) = (added.weight, added.unit.clone());
-                if !added.properties.is_empty() {
-                    entry.details().report.properties = added.properties.clone();
+                if added.weight.is_some() || added.unit.is_some() || !added.properties.is_empty() {
+                    let details = entry.details();
+                    (details.weight, details.unit) = (added.weight, added.unit.clone());
+                    details.report.properties = added.properties.clone();
                 }
             },
         );
@@ -240,7 +245,7 @@ impl Rows {
 
     fn progress(&mut self, update: &TaskProgressUpdated) {
         // An end has told all.
-        if self.tasks.get(&update.task).is_none_or(|entry| entry.state.is_terminal()) {
+        if self.tasks.get(update.task).is_none_or(|entry| entry.state.is_terminal()) {
             return;
         }
         self.with(
@@ -276,6 +281,8 @@ impl Rows {
             || ended.name.clone(),
             |entry| {
                 (entry.state, entry.attempt) = (state, ended.attempt);
+                // If its adding was missed, this is the first that tells it.
+                entry.name = ended.name.clone();
                 let details = entry.details();
                 details.report = ProgressReport {
                     progress: ended.progress,
@@ -294,7 +301,7 @@ impl Rows {
             Keep::Live => false,
         };
         if !kept {
-            self.tasks.remove(&ended.task);
+            self.tasks.remove(ended.task);
             self.groups.of_mut(Group::of(state)).remove(ended.task);
         }
         self.note(ended.at);
@@ -364,7 +371,7 @@ impl Rows {
 
     /// The row of a task, if it has one.
     pub fn task(&self, task: TaskId, now: impl Into<Timestamp>) -> Option<TaskRow<'_>> {
-        self.tasks.get(&task).map(|entry| entry.row(task, now.into()))
+        self.tasks.get(task).map(|entry| entry.row(task, now.into()))
     }
 
     /// The rows at these places of the list of all, in which the groups follow one another: what a list shows that is scrolled. There are
@@ -410,7 +417,7 @@ fn nameless(task: TaskId) -> Arc<str> {
 impl Entry {
     fn new(name: Arc<str>) -> Entry {
         let state = TaskState::Pending;
-        Entry { name, state, attempt: 1, weight: None, unit: None, details: None }
+        Entry { name, state, attempt: 1, details: None }
     }
 
     fn details(&mut self) -> &mut Details {
@@ -427,14 +434,17 @@ impl Entry {
     }
 
     fn share(&self) -> Share<'_> {
-        let report = self.details.as_ref().map(|details| &details.report);
+        let ended = self.state.is_terminal();
+        let Some(details) = &self.details else {
+            return Share::of(Counted { ended, ..Counted::default() });
+        };
         Share::of(Counted {
-            weight: self.weight,
-            declared_unit: self.unit.as_ref(),
-            ended: self.state.is_terminal(),
-            progress: report.and_then(|report| report.progress),
-            total: report.and_then(|report| report.total),
-            unit: report.and_then(|report| report.unit.as_ref()),
+            weight: details.weight,
+            declared_unit: details.unit.as_ref(),
+            ended,
+            progress: details.report.progress,
+            total: details.report.total,
+            unit: details.report.unit.as_ref(),
         })
     }
 
@@ -443,7 +453,7 @@ impl Entry {
         let details = self.details.as_deref().unwrap_or(&NOTHING);
         let ProgressReport { progress, ref message, ref unit, ref properties, .. } = details.report;
         // A weight in a unit is a total known beforehand.
-        let total = details.report.total.or(self.unit.as_ref().and(self.weight));
+        let total = details.report.total.or(details.unit.as_ref().and(details.weight));
         let fraction = crate::model::fraction(progress, total);
         let since =
             |at: Option<Timestamp>| at.map(|at| details.ended.unwrap_or(now).duration_since(at));
@@ -463,7 +473,7 @@ impl Entry {
             fraction: if self.state.is_success() { Some(1.0) } else { fraction },
             progress,
             total,
-            unit: unit.as_ref().or(self.unit.as_ref()),
+            unit: unit.as_ref().or(details.unit.as_ref()),
             message: message.as_ref(),
             properties,
             rate,

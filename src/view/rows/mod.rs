@@ -3,6 +3,7 @@
 //! - `fold`: [`Rows`], which takes events in; what it costs is by what has changed, not by how many tasks there are.
 //! - `row`: [`JobRow`] and [`TaskRow`], what is read of it at a moment.
 //! - `group`: which rows come first.
+//! - `table`: where a task's row is found.
 //! - `pace`: how fast something goes, and when it will be there.
 //!
 //! Knows no toolkit, no terminal and no clock: whoever reads says what time it is.
@@ -11,6 +12,7 @@ mod fold;
 mod group;
 mod pace;
 mod row;
+mod table;
 
 pub use fold::{Keep, Rows};
 pub use group::Group;

@@ -1,0 +1,84 @@
+//! [`Server`]: a [`Web`] on its own. Knows no route.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use axum::serve::ListenerExt as _;
+use tokio::net::{TcpListener, ToSocketAddrs};
+
+use super::Web;
+use super::guard::only_local_names;
+use super::routes::no_route;
+
+impl Web {
+    /// Binds to an address, such as `127.0.0.1:8080`, to be served there alone. On a loopback address, who reaches it by
+    /// another name than `localhost` or an address is refused; see
+    /// [`local_hosts_only`](super::WebBuilder::local_hosts_only). Elsewhere, whoever reaches it sees all jobs.
+    ///
+    /// # Errors
+    /// The address can't be bound to.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// ```
+    /// use milepost::Tracker;
+    /// use milepost::view::web::Web;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let web = Web::new(&Tracker::new());
+    /// let server = web.bind("127.0.0.1:0").await?;
+    /// println!("http://{}/", server.local_addr());
+    /// let serving = tokio::spawn(server.run());
+    /// web.close();
+    /// serving.await??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn bind(&self, address: impl ToSocketAddrs) -> io::Result<Server> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Server { web: self.clone(), listener, address })
+    }
+}
+
+/// A [`Web`] that is bound to an address.
+pub struct Server {
+    web: Web,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Where it is.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the `Web` is [closed](Web::close), and then what is under way to its end. Dropping it ends all.
+    ///
+    /// # Errors
+    /// The system doesn't let it serve.
+    pub async fn run(self) -> io::Result<()> {
+        let Server { web, listener, address } = self;
+        let mut router = web.router().fallback(no_route);
+        if address.ip().is_loopback() {
+            router = router.layer(axum::middleware::from_fn(only_local_names));
+        }
+        // Else a message would wait for an answer to the one before.
+        let listener = listener.tap_io(|connection| {
+            let _ = connection.set_nodelay(true);
+        });
+        let closed = web.clone();
+        let closed = async move { closed.hub().closed().await };
+        axum::serve(listener, router).with_graceful_shutdown(closed).await
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.address)
+    }
+}

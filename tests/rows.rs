@@ -1,0 +1,227 @@
+//! What is shown of a job is what its snapshot says: random lives, read in pieces; and the order, the rates and the cost
+//! of rows.
+
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
+mod common;
+
+use common::lives::{Op, World, op};
+use common::{at, drain, job, job_with, ms, running};
+use milepost::view::{Group, Keep, Rows};
+use milepost::{Event, JobState, TaskError, TaskId, TaskState};
+use proptest::prelude::*;
+
+/// How long it may be until a time that is compared.
+const NOW: u64 = 1 << 40;
+
+fn is_near(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1.0)
+}
+
+fn check(rows: &Rows, world: &World) {
+    let (snapshot, progress, row) = (world.job.snapshot(), world.job.progress(), rows.job(at(NOW)));
+    assert_eq!((row.job, row.state), (Some(snapshot.job), snapshot.state));
+    assert_eq!(row.name.as_ref(), Some(&snapshot.name));
+    assert_eq!((row.counts, row.expected), (progress.counts, progress.expected));
+    assert_eq!((row.unit.clone(), row.total.is_some()), (progress.unit, progress.total.is_some()));
+    // Sums of floats that differ much in size have rests.
+    let huge = snapshot.tasks.iter().any(|task| {
+        [task.progress, task.total].into_iter().flatten().any(|value| value.abs() > 1e6)
+    });
+    assert!(huge || is_near(row.value, progress.value), "{} {}", row.value, progress.value);
+    assert_eq!(row.fraction.is_some(), progress.fraction.is_some());
+    if let (Some(a), Some(b)) = (row.fraction, progress.fraction) {
+        assert!(is_near(a, b), "{a} {b}");
+    }
+    assert_eq!(rows.len(), snapshot.tasks.len());
+    for task in &snapshot.tasks {
+        let row = rows.task(task.task, at(NOW)).unwrap();
+        assert_eq!((row.name, row.state, row.attempt), (&task.name, task.state, task.attempt));
+        assert_eq!(row.progress.map(f64::to_bits), task.progress.map(f64::to_bits), "{row:?}");
+        assert_eq!((row.message, row.properties), (task.message.as_ref(), &task.properties));
+        assert_eq!(row.error, task.error.as_ref());
+        if task.unit.is_some() {
+            assert_eq!(row.unit, task.unit.as_ref());
+        }
+        if task.total.is_some() {
+            assert_eq!(row.total.map(f64::to_bits), task.total.map(f64::to_bits));
+        }
+    }
+    check_order(rows);
+}
+
+/// Each row is there once, group by group, in the order of adding within.
+fn check_order(rows: &Rows) {
+    let all: Vec<(Group, TaskId)> =
+        rows.page(0..usize::MAX, at(NOW)).map(|row| (Group::of(row.state), row.task)).collect();
+    assert_eq!(all.len(), rows.len());
+    assert!(all.is_sorted() && all.windows(2).all(|two| two[0] != two[1]), "{all:?}");
+    for (n, (_, task)) in all.iter().enumerate() {
+        assert_eq!(rows.page(n..n + 1, at(NOW)).map(|row| row.task).collect::<Vec<_>>(), [*task]);
+    }
+    for group in Group::ALL {
+        let places = all.iter().filter(|(of, _)| *of == group).count();
+        assert_eq!(rows.count(group), places);
+        assert_eq!(rows.page_of(group, 0..usize::MAX, at(NOW)).count(), places);
+    }
+}
+
+fn live(steps: Vec<Option<Op>>) {
+    let mut world = World::new(0);
+    let mut inbox = world.job.inbox(|| {});
+    let mut rows = Rows::new();
+    let mut lean = (Rows::new().keep(Keep::Live), Rows::new().keep(Keep::Unsuccessful));
+    let mut events = world.job.events();
+    for step in steps.into_iter().chain([None]) {
+        match step {
+            Some(op) => world.apply(op),
+            None => {
+                rows.update(&mut inbox);
+                check(&rows, &world);
+            }
+        }
+    }
+    world.runs.clear();
+    world.reporters.clear();
+    world.job.cancel_now("the end");
+    world.open = None;
+    world.clock.advance(ms(10_000));
+    rows.update(&mut inbox);
+    check(&rows, &world);
+    assert!(inbox.is_ended());
+    assert!(!rows.update(&mut inbox), "nothing is new");
+    for event in drain(&mut events) {
+        lean.0.apply(&event);
+        lean.1.apply(&event);
+    }
+    assert_eq!((lean.0.len(), lean.0.job(at(NOW)).counts), (0, rows.job(at(NOW)).counts));
+    assert_eq!(lean.1.len(), rows.len() - rows.job(at(NOW)).counts.completed());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_say_what_the_snapshot_says(
+        steps in prop::collection::vec(proptest::option::weighted(0.85, op()), 1..100)
+    ) {
+        live(steps);
+    }
+}
+
+#[test]
+fn what_runs_comes_first_and_then_what_failed() {
+    let (job, _clock) = job();
+    let tasks: Vec<_> =
+        ["a", "b", "c", "d", "e"].iter().map(|name| job.reporter(*name).unwrap()).collect();
+    tasks[4].running().unwrap();
+    tasks[1].running().unwrap();
+    tasks[1].complete(()).unwrap();
+    tasks[3].running().unwrap();
+    tasks[3].fail(TaskError::msg("no space")).unwrap();
+    tasks[2].running().unwrap();
+    let mut rows = Rows::new();
+    rows.update(&mut job.inbox(|| {}));
+    let names: Vec<&str> = rows.page(0..10, at(0)).map(|row| &**row.name).collect();
+    assert_eq!(names, ["c", "e", "d", "a", "b"]);
+    assert_eq!(rows.running(at(0)).count(), 2);
+    let failed: Vec<_> = rows.failed(at(0)).map(|row| row.error.unwrap().message.clone()).collect();
+    assert_eq!(failed.iter().map(|message| &**message).collect::<Vec<_>>(), ["no space"]);
+}
+
+#[test]
+fn rates_and_times_left_are_those_of_the_events() {
+    let (job, clock) = job();
+    let now = || common::at(0) + ms(0);
+    let start = job.snapshot().created_at;
+    let task = running(&job, "copy");
+    let other = running(&job, "wait");
+    task.set_unit("bytes");
+    task.set_total(100 << 20);
+    let mut inbox = job.inbox(|| {});
+    let mut rows = Rows::new();
+    for n in 1..=50u64 {
+        task.set_progress(n << 20);
+        clock.advance(ms(200));
+        rows.update(&mut inbox);
+        rows.expect(2);
+    }
+    let at_ten = start + ms(10_000);
+    let row = rows.task(TaskId::new(0), at_ten).unwrap();
+    assert_eq!((row.fraction, row.amount().as_deref()), (Some(0.5), Some("50.0/100.0 MiB")));
+    assert_eq!(row.rate_text().as_deref(), Some("5.0 MiB/s"));
+    assert_eq!((row.elapsed, row.eta.map(|eta| eta.as_secs())), (Some(ms(10_000)), Some(10)));
+    let waits = rows.task(TaskId::new(1), at_ten).unwrap();
+    assert_eq!((waits.fraction, waits.rate, waits.eta), (None, None, None));
+    let all = rows.job(at_ten);
+    assert_eq!((all.unit.as_ref(), all.rate_text().as_deref()), ("bytes", Some("5.0 MiB/s")));
+    // A quarter is done, of which half a task in ten seconds.
+    assert_eq!(all.fraction, Some(0.25));
+    assert_eq!(all.eta.map(|eta| eta.as_secs()), Some(30));
+    // Nothing moves any more: it gets longer, and then nobody knows.
+    assert!(rows.job(start + ms(20_000)).eta > all.eta);
+    assert_eq!(rows.job(start + ms(3_600_000)).eta, None);
+    task.complete(()).unwrap();
+    other.complete(()).unwrap();
+    drop((task, other));
+    let id = job.id();
+    drop(job);
+    rows.update(&mut inbox);
+    let all = rows.job(now());
+    assert_eq!((all.job, all.state, all.fraction), (Some(id), JobState::Completed, Some(1.0)));
+    assert_eq!((all.elapsed, all.eta), (Some(ms(10_000)), None));
+    let row = rows.task(TaskId::new(0), now()).unwrap();
+    assert_eq!(
+        (row.state, row.fraction, row.rate),
+        (TaskState::Completed, Some(1.0), Some(5.0 * 1048576.0))
+    );
+}
+
+#[test]
+fn a_retry_begins_anew_and_the_job_goes_on() {
+    let (job, clock) = job();
+    let mut task = running(&job, "flaky");
+    task.set_total(10);
+    for n in 1..=9 {
+        task.set_progress(n);
+        clock.advance(ms(1_000));
+    }
+    task.resubmitted("lost").unwrap();
+    let mut rows = Rows::new();
+    rows.update(&mut job.inbox(|| {}));
+    let row = rows.task(TaskId::new(0), at(0)).unwrap();
+    assert_eq!((row.attempt, row.progress, row.rate), (2, None, None));
+    assert_eq!(rows.job(at(0)).state, JobState::Running);
+}
+
+#[test]
+fn what_is_told_again_or_of_another_job_changes_nothing() {
+    let (one, _clock) = job();
+    let (other, _clock) = job_with(|builder| builder);
+    _ = (running(&one, "a"), running(&other, "b"));
+    let mut rows = Rows::new();
+    let events = drain(&mut one.events());
+    events.iter().for_each(|event| rows.apply(event));
+    let version = rows.version();
+    let lifecycle = events.iter().filter(|event| event.seq().is_some());
+    lifecycle.for_each(|event| rows.apply(event));
+    drain(&mut other.events()).iter().for_each(|event| rows.apply(event));
+    assert_eq!((rows.version(), rows.len()), (version, 1));
+}
+
+#[test]
+fn a_story_without_its_beginning_does_no_harm() {
+    let (job, _clock) = job();
+    let task = running(&job, "late");
+    let events = job.events().after(job.last_seq());
+    task.complete(()).unwrap();
+    drop((task, job));
+    let mut rows = Rows::new();
+    common::rest(events).iter().for_each(|event: &Event| rows.apply(event));
+    let row = rows.job(at(0));
+    assert_eq!(
+        (row.state, row.counts.completed(), row.fraction),
+        (JobState::Completed, 1, Some(1.0))
+    );
+    assert_eq!(&**rows.task(TaskId::new(0), at(0)).unwrap().name, "late");
+}
