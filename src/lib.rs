@@ -133,6 +133,11 @@ mod execution_guide {}
 #[doc = include_str!("../docs/tracker.md")]
 mod tracker_guide {}
 
+/// The examples of the guide to windows, as tests.
+#[cfg(all(doctest, feature = "local"))]
+#[doc = include_str!("../docs/gui.md")]
+mod gui_guide {}
+
 /// The examples of the guide to jobs over HTTP, as tests.
 #[cfg(all(doctest, feature = "local", feature = "web"))]
 #[doc = include_str!("../docs/web.md")]

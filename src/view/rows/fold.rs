@@ -361,7 +361,7 @@ impl Rows {
 
     /// The name of a task that has a row.
     pub(super) fn name_of(&self, task: TaskId) -> Option<&Arc<str>> {
-        self.tasks.get(&task).map(|entry| &entry.name)
+        self.tasks.get(task).map(|entry| &entry.name)
     }
 
     /// How many tasks have rows.
