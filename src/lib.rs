@@ -130,3 +130,8 @@ mod execution_guide {}
 #[cfg(all(doctest, feature = "local", feature = "tracker"))]
 #[doc = include_str!("../docs/tracker.md")]
 mod tracker_guide {}
+
+/// The examples of the guide to jobs over HTTP, as tests.
+#[cfg(all(doctest, feature = "local", feature = "web"))]
+#[doc = include_str!("../docs/web.md")]
+mod web_guide {}

@@ -19,7 +19,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("scheduler", &["model", "base", "meter", "bus", "job"]),
     ("event_log", &["model", "base", "bus", "job"]),
     ("command", &["model", "base", "meter", "job"]),
-    ("cli", &["model", "base", "meter", "bus", "job", "scheduler", "command", "event_log", "tracker", "view"]),
+    (
+        "cli",
+        &[
+            "model",
+            "base",
+            "meter",
+            "bus",
+            "job",
+            "scheduler",
+            "command",
+            "event_log",
+            "tracker",
+            "view",
+        ],
+    ),
     ("tracker", &["model", "base", "bus", "job"]),
     ("telemetry", &["model", "base", "bus", "job"]),
     ("view", &["model", "base", "bus", "job", "tracker"]),
@@ -134,7 +148,10 @@ fn only_the_clock_reads_the_clock() {
 fn features_gate_whole_modules_where_they_are_declared() {
     for (file, text) in files() {
         let gated = code(&text).contains("feature = ");
-        assert!(!gated || file == "lib.rs" || file.ends_with("/mod.rs"), "src/{file} has a feature gate");
+        assert!(
+            !gated || file == "lib.rs" || file.ends_with("/mod.rs"),
+            "src/{file} has a feature gate"
+        );
     }
 }
 

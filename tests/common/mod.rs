@@ -269,3 +269,6 @@ pub(crate) const TERMINAL: [TaskState; 6] = [
 
 #[cfg(feature = "event-log")]
 pub(crate) mod logs;
+
+#[cfg(feature = "web")]
+pub(crate) mod http;
