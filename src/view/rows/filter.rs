@@ -118,12 +118,13 @@ impl Filter {
         if self.text.is_empty() {
             return tasks.clone();
         }
-        for task in tasks.without(&self.seen).iter(0) {
-            self.seen.insert(task);
+        let unseen = tasks.without(&self.seen);
+        for task in unseen.iter(0) {
             if rows.name_of(task).is_some_and(|name| contains(name, &self.text)) {
                 self.matching.insert(task);
             }
         }
+        self.seen.extend(unseen);
         tasks.and(&self.matching)
     }
 }
@@ -150,7 +151,10 @@ fn contains(name: &str, text: &str) -> bool {
         return name.to_lowercase().contains(text);
     }
     let (name, text) = (name.as_bytes(), text.as_bytes());
-    name.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
+    let Some(first) = text.first() else { return true };
+    let is_here =
+        |part: &[u8]| part[0].to_ascii_lowercase() == *first && part.eq_ignore_ascii_case(text);
+    name.windows(text.len()).any(is_here)
 }
 
 #[cfg(test)]
