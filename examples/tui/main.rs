@@ -23,7 +23,7 @@ use std::time::Duration;
 use milepost::view::Inbox;
 use milepost::{LocalScheduler, Tracker};
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyCode};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 
 use app::{App, Mode};
 
@@ -92,7 +92,13 @@ fn wait(messages: &Receiver<Message>, is_live: bool) -> Result<Vec<Message>, Rec
 fn read_terminal(sender: &Sender<Message>) {
     while let Ok(event) = event::read() {
         let message = match event {
-            Event::Key(key) if key.is_press() => Message::Key(key.code),
+            Event::Key(key) if !key.is_press() => continue,
+            // No signal comes from a terminal that gives all keys.
+            Event::Key(key) if key.modifiers.contains(KeyModifiers::CONTROL) => match key.code {
+                KeyCode::Char('c') => Message::Key(KeyCode::Char('q')),
+                _ => continue,
+            },
+            Event::Key(key) => Message::Key(key.code),
             Event::Resize(..) => Message::Wake,
             _ => continue,
         };

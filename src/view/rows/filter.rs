@@ -8,7 +8,8 @@ use crate::model::JobId;
 /// Which tasks are shown: those of some groups, with some text in their names. One that asks for nothing shows all.
 ///
 /// It keeps what it found: after a change of the rows it looks at the names of tasks that have come since, and at no other.
-/// So it costs little to have one, also while a million tasks run; to change its text costs a look at all names.
+/// So it costs little to have one, also while a million tasks run. To change its text costs a look at all names, or where it has
+/// become longer, at those that had what there was of it.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -65,10 +66,17 @@ impl Filter {
     /// Shows tasks only whose names contain this text, in whatever case.
     pub fn set_text(&mut self, text: &str) {
         let text = text.to_lowercase();
-        if text != self.text {
-            self.text = text;
-            self.forget();
+        if text == self.text {
+            return;
         }
+        // A name that had not the shorter text has not the longer one.
+        let seen = if !self.text.is_empty() && text.contains(&self.text) {
+            self.seen.without(&self.matching)
+        } else {
+            TaskSet::default()
+        };
+        self.forget();
+        (self.text, self.seen) = (text, seen);
     }
 
     /// The text that names must contain, in lower case; empty if any will do.
@@ -110,12 +118,13 @@ impl Filter {
         if self.text.is_empty() {
             return tasks.clone();
         }
-        for task in tasks.without(&self.seen).iter(0) {
-            self.seen.insert(task);
+        let unseen = tasks.without(&self.seen);
+        for task in unseen.iter(0) {
             if rows.name_of(task).is_some_and(|name| contains(name, &self.text)) {
                 self.matching.insert(task);
             }
         }
+        self.seen.extend(unseen);
         tasks.and(&self.matching)
     }
 }
@@ -142,7 +151,10 @@ fn contains(name: &str, text: &str) -> bool {
         return name.to_lowercase().contains(text);
     }
     let (name, text) = (name.as_bytes(), text.as_bytes());
-    name.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
+    let Some(first) = text.first() else { return true };
+    let is_here =
+        |part: &[u8]| part[0].to_ascii_lowercase() == *first && part.eq_ignore_ascii_case(text);
+    name.windows(text.len()).any(is_here)
 }
 
 #[cfg(test)]
@@ -211,6 +223,25 @@ mod tests {
         let _c = add(&job, "c.png");
         rows.update(&mut inbox);
         assert_eq!(names(&rows, &mut filter), ["b.png", "c.png"]);
+    }
+
+    #[test]
+    fn of_a_longer_text_those_are_looked_at_that_had_the_shorter() {
+        let job = Job::new("pictures");
+        let mut inbox = job.inbox(|| {});
+        let mut rows = Rows::new();
+        let tasks = ["a.png", "b.png", "c.pdf"].map(|name| add(&job, name));
+        rows.update(&mut inbox);
+        let mut filter = Filter::new();
+        filter.set_text("p");
+        assert_eq!(rows.find(&mut filter).len(), 3);
+        filter.matching.remove(tasks[0].id());
+        filter.set_text("PN");
+        assert_eq!(names(&rows, &mut filter), ["b.png"]);
+        filter.set_text("png");
+        assert_eq!(names(&rows, &mut filter), ["b.png"]);
+        filter.set_text("p");
+        assert_eq!(names(&rows, &mut filter).len(), 3);
     }
 
     #[test]

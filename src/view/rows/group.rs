@@ -95,7 +95,7 @@ impl TaskSet {
 
     pub(super) fn insert(&mut self, task: TaskId) {
         let (block, word, bit) = place(task);
-        let block = self.blocks.entry(block).or_insert(Block { words: [0; 64], len: 0 });
+        let block = self.blocks.entry(block).or_insert_with(|| Block { words: [0; 64], len: 0 });
         if block.words[word] & bit == 0 {
             block.words[word] |= bit;
             block.len += 1;
@@ -124,6 +124,21 @@ impl TaskSet {
         let words: u32 = block.words[..word].iter().map(|word| word.count_ones()).sum();
         let bits = (block.words[word] & (bit - 1)).count_ones();
         Some(blocks + (words + bits) as usize)
+    }
+
+    /// Adds all tasks of a set of others.
+    pub(super) fn extend(&mut self, others: TaskSet) {
+        self.len += others.len;
+        for (number, others) in others.blocks {
+            let Some(block) = self.blocks.get_mut(&number) else {
+                self.blocks.insert(number, others);
+                continue;
+            };
+            block.len += others.len;
+            for (word, others) in block.words.iter_mut().zip(others.words) {
+                *word |= others;
+            }
+        }
     }
 
     /// The tasks that are in the other one too.
@@ -244,6 +259,9 @@ mod tests {
             prop_assert_eq!(tasks(ours_set.and(&theirs_set)), both);
             let only: Vec<u32> = ours.difference(&theirs).copied().collect();
             prop_assert_eq!(tasks(ours_set.without(&theirs_set)), only);
+            let (mut all, all_tasks) = (ours_set, ours.union(&theirs).copied().collect::<Vec<_>>());
+            all.extend(theirs_set.without(&all));
+            prop_assert_eq!(tasks(all), all_tasks);
         }
     }
 
