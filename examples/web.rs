@@ -30,7 +30,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn start(number: usize, scheduler: &(impl milepost::Scheduler + Clone)) -> Result<Job, Box<dyn Error>> {
+fn start(
+    number: usize,
+    scheduler: &(impl milepost::Scheduler + Clone),
+) -> Result<Job, Box<dyn Error>> {
     let (tasks, takes) = SIZES[number % SIZES.len()];
     let name = format!("thumbnails {number}");
     let job = Job::builder(name).property("user", "ada").property("tasks", tasks as i64).build()?;
@@ -56,7 +59,11 @@ async fn shrink(cx: TaskContext, takes: u64) -> Result<(), TaskError> {
         cx.set_message(format!("row {row}"));
         if row == ROWS / 2 && chance < 6 {
             let error = "the picture ends in the middle of a row";
-            return Err(if chance < 3 { TaskError::permanent(error) } else { TaskError::msg(error) });
+            return Err(if chance < 3 {
+                TaskError::permanent(error)
+            } else {
+                TaskError::msg(error)
+            });
         }
     }
     cx.set_property("bytes", takes as i64 * 1_000);

@@ -137,3 +137,8 @@ mod tracker_guide {}
 #[cfg(all(doctest, feature = "local"))]
 #[doc = include_str!("../docs/gui.md")]
 mod gui_guide {}
+
+/// The examples of the guide to jobs over HTTP, as tests.
+#[cfg(all(doctest, feature = "local", feature = "web"))]
+#[doc = include_str!("../docs/web.md")]
+mod web_guide {}

@@ -118,7 +118,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) const ALL: Selection = Selection { fields: u16::MAX, tasks: u16::MAX, skip: 0, take: usize::MAX };
+    pub(super) const ALL: Selection =
+        Selection { fields: u16::MAX, tasks: u16::MAX, skip: 0, take: usize::MAX };
 
     pub(super) fn of(fields: impl IntoIterator<Item = Field>) -> Selection {
         let fields = fields.into_iter().fold(0, |fields, field| fields | 1 << field as u16);

@@ -3,6 +3,7 @@
 //! - [`Inbox`] ([`Job::inbox`](crate::Job::inbox)) and [`Job::forward`](crate::Job::forward): events for a loop that draws frames,
 //!   and for any channel.
 //! - [`Rows`]: what is shown of a job and its tasks, folded from its events: shares, rates, times left, messages.
+//! - `tui`: a job and its rows as widgets of ratatui (feature `ratatui`).
 //! - `web`: jobs as a web page, and as JSON and events for other programs (feature `web`).
 //!
 //! Everything here reads what any reader may read; nothing here runs tasks.
@@ -11,9 +12,11 @@ mod forward;
 mod inbox;
 mod rows;
 mod text;
+#[cfg(feature = "ratatui")]
+pub mod tui;
 #[cfg(feature = "web")]
 pub mod web;
 
 pub use inbox::Inbox;
-pub use rows::{Group, JobRow, Keep, Rows, TaskRow};
+pub use rows::{Filter, Group, JobRow, Keep, List, Rows, TaskRow};
 pub use text::{amount, duration, rate};

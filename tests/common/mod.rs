@@ -285,3 +285,6 @@ pub(crate) const TERMINAL: [TaskState; 6] = [
 pub(crate) mod lives;
 #[cfg(feature = "event-log")]
 pub(crate) mod logs;
+
+#[cfg(feature = "web")]
+pub(crate) mod http;

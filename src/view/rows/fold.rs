@@ -74,7 +74,7 @@ pub struct Rows {
     /// That of the weight that is done.
     done: Pace,
     tasks: Table<Entry>,
-    groups: Groups,
+    pub(super) groups: Groups,
 }
 
 #[derive(Debug)]
@@ -354,6 +354,16 @@ impl Rows {
         self.done.until(weight, now)
     }
 
+    /// Of which job, and as of when.
+    pub(super) fn edition(&self) -> (Option<JobId>, u64) {
+        (self.job, self.version)
+    }
+
+    /// The name of a task that has a row.
+    pub(super) fn name_of(&self, task: TaskId) -> Option<&Arc<str>> {
+        self.tasks.get(task).map(|entry| &entry.name)
+    }
+
     /// How many tasks have rows.
     pub fn len(&self) -> usize {
         self.groups.len()
@@ -381,9 +391,7 @@ impl Rows {
         places: Range<usize>,
         now: impl Into<Timestamp>,
     ) -> impl Iterator<Item = TaskRow<'_>> {
-        let now = now.into();
-        let tasks = self.groups.iter(places.start).take(places.len());
-        tasks.filter_map(move |task| self.task(task, now))
+        self.all().page(places, now)
     }
 
     /// The rows at these places of one group.

@@ -54,6 +54,16 @@ impl Groups {
         self.0.iter().map(|set| set.len).sum()
     }
 
+    /// The place of a task among all, if it is there.
+    pub(super) fn place(&self, task: TaskId) -> Option<usize> {
+        let mut before = 0;
+        self.0.iter().find_map(|set| {
+            let place = set.place(task).map(|place| before + place);
+            before += set.len;
+            place
+        })
+    }
+
     /// All tasks, group by group, from the one at `from` on.
     pub(super) fn iter(&self, mut from: usize) -> impl Iterator<Item = TaskId> {
         self.0.iter().flat_map(move |set| {
@@ -104,6 +114,43 @@ impl TaskSet {
         if block.len == 0 {
             self.blocks.remove(&number);
         }
+    }
+
+    /// The place of a task in the order, if it is there.
+    pub(super) fn place(&self, task: TaskId) -> Option<usize> {
+        let (number, word, bit) = place(task);
+        let block = self.blocks.get(&number).filter(|block| block.words[word] & bit != 0)?;
+        let blocks: usize = self.blocks.range(..number).map(|(_, block)| block.len).sum();
+        let words: u32 = block.words[..word].iter().map(|word| word.count_ones()).sum();
+        let bits = (block.words[word] & (bit - 1)).count_ones();
+        Some(blocks + (words + bits) as usize)
+    }
+
+    /// The tasks that are in the other one too.
+    pub(super) fn and(&self, other: &TaskSet) -> TaskSet {
+        self.with(other, |ours, theirs| ours & theirs)
+    }
+
+    /// The tasks that are not in the other one.
+    pub(super) fn without(&self, other: &TaskSet) -> TaskSet {
+        self.with(other, |ours, theirs| ours & !theirs)
+    }
+
+    /// Of these tasks, those that are left of 64 of them and the same ones of another set.
+    fn with(&self, other: &TaskSet, left: impl Fn(u64, u64) -> u64) -> TaskSet {
+        let mut result = TaskSet::default();
+        for (number, block) in &self.blocks {
+            let (mut both, others) = (block.clone(), other.blocks.get(number));
+            for (at, word) in both.words.iter_mut().enumerate() {
+                *word = left(*word, others.map_or(0, |block| block.words[at]));
+            }
+            both.len = both.words.iter().map(|word| word.count_ones() as usize).sum();
+            result.len += both.len;
+            if both.len > 0 {
+                result.blocks.insert(*number, both);
+            }
+        }
+        result
     }
 
     /// The tasks in order, from the one at `from` on.
@@ -167,8 +214,36 @@ mod tests {
                 }
             }
             prop_assert_eq!(set.len(), model.len());
+            for (place, task) in model.iter().enumerate() {
+                prop_assert_eq!(set.place(TaskId::new(*task)), Some(place));
+                prop_assert_eq!(set.place(TaskId::new(task ^ 1)).is_some(), model.contains(&(task ^ 1)));
+            }
             let wanted: Vec<TaskId> = model.into_iter().skip(from).map(TaskId::new).collect();
             prop_assert_eq!(set.iter(from).collect::<Vec<_>>(), wanted);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sets_are_compared_as_sorted_ones(
+            ours in prop::collection::btree_set(prop_oneof![0u32..200, 4_000u32..9_000], 0..200),
+            theirs in prop::collection::btree_set(prop_oneof![0u32..200, 8_000u32..12_000], 0..200),
+        ) {
+            let set = |tasks: &BTreeSet<u32>| {
+                let mut set = TaskSet::default();
+                tasks.iter().for_each(|task| set.insert(TaskId::new(*task)));
+                set
+            };
+            let tasks = |set: TaskSet| {
+                let tasks: Vec<u32> = set.iter(0).map(TaskId::raw).collect();
+                assert_eq!(set.len(), tasks.len());
+                tasks
+            };
+            let (ours_set, theirs_set) = (set(&ours), set(&theirs));
+            let both: Vec<u32> = ours.intersection(&theirs).copied().collect();
+            prop_assert_eq!(tasks(ours_set.and(&theirs_set)), both);
+            let only: Vec<u32> = ours.difference(&theirs).copied().collect();
+            prop_assert_eq!(tasks(ours_set.without(&theirs_set)), only);
         }
     }
 
@@ -188,6 +263,10 @@ mod tests {
         for from in 0..=wanted.len() {
             assert_eq!(groups.iter(from).collect::<Vec<_>>(), wanted[from..]);
         }
+        for (place, task) in wanted.into_iter().enumerate() {
+            assert_eq!(groups.place(task), Some(place));
+        }
+        assert_eq!(groups.place(TaskId::new(4)), None);
         assert_eq!(groups.len(), 5);
     }
 }

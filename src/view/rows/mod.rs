@@ -4,16 +4,23 @@
 //! - `row`: [`JobRow`] and [`TaskRow`], what is read of it at a moment.
 //! - `group`: which rows come first.
 //! - `table`: where a task's row is found.
+//! - `list` and `filter`: [`List`], the rows in their order, and [`Filter`], which of them are shown.
 //! - `pace`: how fast something goes, and when it will be there.
 //!
 //! Knows no toolkit, no terminal and no clock: whoever reads says what time it is.
 
+mod filter;
 mod fold;
 mod group;
+mod list;
 mod pace;
 mod row;
 mod table;
 
+pub use filter::Filter;
 pub use fold::{Keep, Rows};
 pub use group::Group;
+pub use list::List;
+#[cfg(all(test, feature = "ratatui"))]
+pub(in crate::view) use list::READ;
 pub use row::{JobRow, TaskRow};

@@ -1,5 +1,7 @@
 //! `POST /jobs/{id}/{verb}`: the verbs of those who manage jobs, for those who hold the token (W7).
 
+use std::fmt::Display;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -11,7 +13,7 @@ use super::Web;
 use super::error::{Problem, json};
 use super::guard::may_control;
 use super::params::{Pairs, Parts, job_id, pairs, parts, task_id, unknown};
-use crate::job::{Controlled, ControlError, Job};
+use crate::job::{ControlError, Controlled, Job};
 use crate::model::{JobId, TaskId};
 use crate::tracker::UnknownJob;
 
@@ -109,10 +111,16 @@ impl Asked {
         may_control(&web.hub().settings, &headers)?;
         let body = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
         let mut request = Request::default();
-        if !body.trim_ascii().is_empty() {
-            request = serde_json::from_slice(&body).map_err(|error| {
-                Problem::bad(format!("the body is no {{\"message\": \"..\"}}: {error}"))
-            })?;
+        let wrong = |what: &dyn Display| {
+            Problem::bad(format!("the body is no {{\"message\": \"..\"}}: {what}"))
+        };
+        match body.trim_ascii().first() {
+            None => {}
+            // A list would pass for an object, its parts in order.
+            Some(b'{') => {
+                request = serde_json::from_slice(&body).map_err(|error| wrong(&error))?;
+            }
+            Some(_) => return Err(wrong(&"it is no object")),
         }
         for (name, value) in pairs(query)? {
             match &*name {

@@ -97,7 +97,9 @@ fn no_place(no_place: NoPlace) -> Problem {
     let message = match no_place {
         NoPlace::Closed => "the server shuts down, come again later".to_owned(),
         NoPlace::Full(most) => {
-            format!("{most} clients read events already, as many as may (`WebBuilder::max_clients`)")
+            format!(
+                "{most} clients read events already, as many as may (`WebBuilder::max_clients`)"
+            )
         }
     };
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, message).with(header::RETRY_AFTER, "5")

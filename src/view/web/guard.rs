@@ -21,7 +21,8 @@ pub(super) fn may_control(settings: &Settings, headers: &HeaderMap) -> Result<()
     let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let right = |sent: &str| bool::from(sent.trim().as_bytes().ct_eq(token.as_bytes()));
     if !sent.is_some_and(|(_, sent)| right(sent)) {
-        let message = "to change a job takes the server's token, as `Authorization: Bearer <token>`";
+        let message =
+            "to change a job takes the server's token, as `Authorization: Bearer <token>`";
         let problem = Problem::new(StatusCode::UNAUTHORIZED, message);
         return Err(problem.with(header::WWW_AUTHENTICATE, "Bearer"));
     }
@@ -62,7 +63,8 @@ pub(super) async fn only_local_names(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.or(request.uri().authority().map(|authority| authority.as_str()));
     if !host.is_some_and(is_local_name) {
-        let message = "this server is for its own machine: reach it as localhost, or by its address";
+        let message =
+            "this server is for its own machine: reach it as localhost, or by its address";
         return Problem::new(StatusCode::MISDIRECTED_REQUEST, message).into_response();
     }
     next.run(request).await
@@ -78,7 +80,8 @@ fn is_local_name(host: &str) -> bool {
         return address.parse::<std::net::Ipv6Addr>().is_ok() && has_port(rest);
     }
     let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
-    let local = name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::Ipv4Addr>().is_ok();
+    let local =
+        name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::Ipv4Addr>().is_ok();
     local && has_port(port)
 }
 
@@ -88,12 +91,23 @@ mod tests {
 
     #[test]
     fn names_that_can_be_somebody_elses_are_not_local() {
-        for host in ["localhost", "LocalHost:80", "127.0.0.1:8080", "10.0.0.7", "[::1]:80", "[::1]"] {
+        for host in ["localhost", "LocalHost:80", "127.0.0.1:8080", "10.0.0.7", "[::1]:80", "[::1]"]
+        {
             assert!(is_local_name(host), "{host}");
         }
         let others = [
-            "example.org", "localhost.example.org", "127.0.0.1.example.org", "localhost:80:80", "::1", "[::1", "",
-            "[example.org]", "localhost:http", ":80", "127.1", "user@localhost",
+            "example.org",
+            "localhost.example.org",
+            "127.0.0.1.example.org",
+            "localhost:80:80",
+            "::1",
+            "[::1",
+            "",
+            "[example.org]",
+            "localhost:http",
+            ":80",
+            "127.1",
+            "user@localhost",
         ];
         for host in others {
             assert!(!is_local_name(host), "{host}");

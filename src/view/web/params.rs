@@ -52,11 +52,7 @@ pub(super) fn unknown(name: &str, known: &str) -> Problem {
 }
 
 /// The one of `all` that is written so.
-pub(super) fn one_of<T: Copy + Display>(
-    what: &str,
-    text: &str,
-    all: &[T],
-) -> Result<T, Problem> {
+pub(super) fn one_of<T: Copy + Display>(what: &str, text: &str, all: &[T]) -> Result<T, Problem> {
     all.iter().find(|one| one.to_string() == text).copied().ok_or_else(|| {
         let all: Vec<String> = all.iter().map(T::to_string).collect();
         let text = shortened(text);

@@ -32,6 +32,8 @@ impl Present {
                 }
             }
             Merged::Event(Event::TaskStateChanged(change)) => self.change(&change),
+            // Nothing follows.
+            Merged::Event(Event::JobCompleted(_)) => *self = Present::default(),
             Merged::Event(_) => {}
         }
     }

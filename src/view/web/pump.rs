@@ -11,6 +11,7 @@ use super::ring::Chunk;
 use super::room::{Room, pause};
 use crate::base::{Clock, yield_once};
 use crate::bus::{EventStream, Merged};
+use crate::model::Event;
 
 /// How many bytes a chunk has before it is full. A message may be longer.
 const FULL: usize = 64 << 10;
@@ -21,7 +22,7 @@ const QUIET: Duration = Duration::from_secs(15);
 /// Fills a room's ring from its stream, which begins after the lifecycle event `until`, as long as there are clients.
 pub(super) async fn run(room: Arc<Room>, stream: EventStream<Merged>, until: u64) {
     let clock = room.clock.clone();
-    let pump = Pump { clock, stream, until, out: Vec::new(), told: Vec::new() };
+    let pump = Pump { clock, stream, until, over: false, out: Vec::new(), told: Vec::new() };
     pump.run(Filling { room: Some(room) }).await;
 }
 
@@ -43,6 +44,8 @@ struct Pump {
     stream: EventStream<Merged>,
     /// The number of the last lifecycle event that was read.
     until: u64,
+    /// That was the job's end.
+    over: bool,
     out: Vec<u8>,
     told: Vec<Merged>,
 }
@@ -79,6 +82,9 @@ impl Pump {
                 self.take(told);
             }
             let (bytes, more) = (self.out.len(), self.out.len() >= FULL);
+            if bytes == 0 {
+                continue;
+            }
             let chunk = Chunk { until: self.until, bytes: std::mem::take(&mut self.out).into() };
             let clients = room.append(chunk, std::mem::take(&mut self.told));
             not_before = self.clock.now() + pause(clients, bytes, more);
@@ -91,7 +97,10 @@ impl Pump {
             Merged::Event(event) => {
                 frames::event(&mut self.out, event);
                 self.until = event.seq().unwrap_or(self.until);
+                self.over = matches!(event, Event::JobCompleted(_));
             }
+            // A reader that has missed windows makes up for them when it has read all else; nothing follows the job's end.
+            Merged::Window(_) if self.over => return,
             Merged::Window(window) => frames::window(&mut self.out, window),
         }
         self.told.push(told);

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::hub::Hub;
-use super::pump;
 use super::present::Present;
+use super::pump;
 use super::ring::{Chunk, Next, Ring};
 use crate::base::{Clock, contain};
 use crate::bus::{EventStream, Merged, Start};
