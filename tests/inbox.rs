@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 
 use common::{WINDOW, check_merged, job, lifecycle, ms, running, within};
-use milepost::view::Inbox;
+use milepost::view::{Batch, Inbox};
 use milepost::{Event, Job, LocalScheduler, ManualClock, TaskError};
 
 /// A wake function that counts its calls.
@@ -195,7 +195,7 @@ fn it_takes_the_events_of_all_jobs_too() {
 }
 
 /// A job by a manual clock, the batches that it forwards, and how to wait for the next one.
-fn forwarded() -> (Job, ManualClock, mpsc::Receiver<Vec<Event>>) {
+fn forwarded() -> (Job, ManualClock, mpsc::Receiver<Batch>) {
     let (job, clock) = job();
     let (tx, rx) = mpsc::channel();
     job.forward(move |batch| tx.send(batch).is_ok());
@@ -207,10 +207,10 @@ fn batches_come_once_a_window_and_the_last_at_once() {
     within(|| {
         let (job, clock, rx) = forwarded();
         let task = running(&job, "a");
-        let mut all = rx.recv().unwrap();
+        let mut all = rx.recv().unwrap().events;
         while (lifecycle(all.clone()).len() as u64) < job.last_seq() {
             clock.advance(WINDOW);
-            all.extend(rx.recv().unwrap());
+            all.extend(rx.recv().unwrap().events);
         }
         // The next one is held back until its time, and has all that came meanwhile.
         clock.advance(WINDOW);
@@ -218,14 +218,14 @@ fn batches_come_once_a_window_and_the_last_at_once() {
             task.set_progress(n);
             clock.advance(WINDOW / 5);
         }
-        let next = rx.recv().unwrap();
+        let next = rx.recv().unwrap().events;
         assert!(!next.is_empty());
         all.extend(next);
         task.complete(()).unwrap();
         let (id, seq) = (job.id(), job.last_seq());
         drop((task, job));
         // No time passes any more.
-        all.extend(rx.into_iter().flatten());
+        all.extend(rx.into_iter().flat_map(|batch| batch.events));
         is_whole(&all, seq + 2);
         assert!(matches!(all.last(), Some(Event::JobCompleted(end)) if end.job == id));
     });
@@ -252,7 +252,7 @@ fn a_busy_job_sends_no_more_batches_than_windows() {
         }
         let seq = job.last_seq();
         drop(job);
-        let all: Vec<Event> = rx.into_iter().flatten().collect();
+        let all: Vec<Event> = rx.into_iter().flat_map(|batch| batch.events).collect();
         is_whole(&all, seq + 2);
         assert!(sent.load(Ordering::SeqCst) <= windows + 2, "{sent:?} batches");
     });
@@ -262,7 +262,7 @@ fn a_busy_job_sends_no_more_batches_than_windows() {
 fn a_receiver_that_goes_ends_it_and_the_job_goes_on() {
     within(|| {
         let (job, clock) = job();
-        let (tx, rx) = mpsc::channel::<Vec<Event>>();
+        let (tx, rx) = mpsc::channel::<Batch>();
         let (dropped, gone) = mpsc::channel::<()>();
         job.forward(move |batch| {
             let _until_the_end = &dropped;
@@ -286,7 +286,7 @@ fn a_receiver_that_is_slow_or_panics_slows_nothing() {
         (0..100).for_each(|n| drop(running(&job, &n.to_string())));
         let seq = job.last_seq();
         drop(job);
-        is_whole(&rx.into_iter().flatten().collect::<Vec<_>>(), seq + 2);
+        is_whole(&rx.into_iter().flat_map(|batch| batch.events).collect::<Vec<_>>(), seq + 2);
     });
 }
 
@@ -307,8 +307,10 @@ fn any_channel_will_do() {
         let events = job.events();
         drop((running(&job, "a"), job));
         let told = common::jsons(&lifecycle(common::rest(events)));
-        let check = |batches: Vec<Vec<Event>>| {
-            assert_eq!(common::jsons(&lifecycle(batches.concat())), told);
+        let check = |batches: Vec<Batch>| {
+            assert_eq!(batches.last().and_then(|batch| batch.expected), Some(1));
+            let events = batches.into_iter().flat_map(|batch| batch.events).collect();
+            assert_eq!(common::jsons(&lifecycle(events)), told);
         };
         check(std_rx.into_iter().collect());
         check(crossbeam_rx.into_iter().collect());

@@ -1,9 +1,11 @@
-//! [`Job::forward`]: events in batches into somebody else's channel. Knows no channel.
+//! [`Job::forward`]: events in [batches](Batch) into somebody else's channel. Knows no channel.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::{Clock, drive};
 use crate::bus::EventStream;
@@ -13,8 +15,20 @@ use crate::model::{Event, JobCompleted};
 /// The longest batch: a receiver that is late gets several.
 const MOST: usize = 10_000;
 
+/// What has happened since the batch before, and how many tasks there will be; see [`Job::forward`]. In JSON it is an object of what
+/// it has, `expected` left out if it isn't known.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Batch {
+    /// Lifecycle events in order, with progress where it belongs; at least one.
+    pub events: Vec<Event>,
+    /// How many tasks the job will have, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<usize>,
+}
+
 impl Job {
-    /// Hands the job's events over to `send`, in batches, from the first one on: into a channel of whatever kind, or over a
+    /// Hands the job's events over to `send`, in [batches](Batch), from the first one on: into a channel of whatever kind, or over a
     /// bridge where each message costs. `send` returns whether there shall be more.
     ///
     /// The first batch comes at once; while events come, there is one in each of the job's [windows](crate::JobBuilder::window),
@@ -28,7 +42,8 @@ impl Job {
     ///
     /// ```
     /// use std::sync::mpsc;
-    /// use milepost::{Event, Job};
+    /// use std::time::SystemTime;
+    /// use milepost::{Job, view::Rows};
     ///
     /// let (tx, rx) = mpsc::channel(); // crossbeam's, flume's and tokio's (blocking_send) look the same
     /// let job = Job::new("thumbnails");
@@ -36,11 +51,14 @@ impl Job {
     /// job.reporter("a.png")?.run_blocking(|_| Ok(()))?;
     /// drop(job);
     ///
-    /// let events: Vec<Event> = rx.into_iter().flatten().collect();
-    /// assert!(matches!(events.last(), Some(Event::JobCompleted(_))));
+    /// let mut rows = Rows::new();
+    /// for batch in rx {
+    ///     rows.take(&batch);
+    /// }
+    /// assert_eq!(rows.job(SystemTime::now()).fraction, Some(1.0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn forward(&self, send: impl FnMut(Vec<Event>) -> bool + Send + 'static) {
+    pub fn forward(&self, send: impl FnMut(Batch) -> bool + Send + 'static) {
         let (events, end) = (self.events(), self.job_completed());
         let (clock, window) =
             (self.core().clock.clone(), self.core().look(|ledger| ledger.window()));
@@ -53,7 +71,7 @@ async fn forward(
     mut end: EventStream<JobCompleted>,
     clock: Clock,
     window: Duration,
-    mut send: impl FnMut(Vec<Event>) -> bool,
+    mut send: impl FnMut(Batch) -> bool,
 ) {
     while let Some(first) = events.next().await {
         let due = clock.after(window);
@@ -64,7 +82,7 @@ async fn forward(
             batch.push(event);
         }
         let is_full = batch.len() == MOST;
-        if !send(batch) {
+        if !send(Batch { events: batch, expected: events.expected() }) {
             return;
         }
         if let (false, Some(due)) = (is_full || end.is_ended(), due) {
@@ -94,7 +112,7 @@ mod tests {
         clock: ManualClock,
         job: Job,
         future: Pin<Box<dyn Future<Output = ()>>>,
-        batches: Receiver<Vec<Event>>,
+        batches: Receiver<Batch>,
     }
 
     impl Forwarding {
@@ -110,7 +128,7 @@ mod tests {
         /// How many events each batch has that is sent now.
         fn sent(&mut self) -> Vec<usize> {
             let _ = self.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            self.batches.try_iter().map(|batch| batch.len()).collect()
+            self.batches.try_iter().map(|batch| batch.events.len()).collect()
         }
     }
 

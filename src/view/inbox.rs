@@ -53,7 +53,7 @@ pub struct Inbox<S: Stream = EventStream<Event>> {
 }
 
 impl<S: Stream + Unpin> Inbox<S> {
-    /// An inbox of what a stream gives, such as [`TrackedEvents`](crate::tracker::TrackedEvents) or the events of one kind.
+    /// An inbox of what a stream gives, such as `TrackedEvents` of a tracker or the events of one kind.
     /// For those of a job, see [`Job::inbox`]. If there is something already, it wakes before it returns.
     pub fn new(stream: S, wake: impl Fn() + Send + Sync + 'static) -> Inbox<S> {
         let call = Arc::new(OnceUntilDrained { wake, is_due: AtomicBool::new(false) });

@@ -17,6 +17,7 @@ pub mod tui;
 #[cfg(feature = "web")]
 pub mod web;
 
+pub use forward::Batch;
 pub use inbox::Inbox;
 pub use rows::{Filter, Group, JobRow, Keep, List, Rows, TaskRow};
 pub use text::{amount, duration, rate};

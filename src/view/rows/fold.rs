@@ -1,7 +1,7 @@
 //! [`Rows`]: a job as its events tell it. Says nothing of how it looks.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::group::{Group, Groups};
 use super::pace::Pace;
@@ -10,8 +10,9 @@ use super::table::Table;
 use crate::model::{
     Counted, Counts, Event, Failure, JobId, JobState, ProgressReport, Properties, Share, Sums,
     TaskAdded, TaskCompleted, TaskId, TaskProgressUpdated, TaskState, TaskStateChanged, Timestamp,
+    fraction,
 };
-use crate::view::Inbox;
+use crate::view::{Batch, Inbox};
 
 /// Which tasks there are rows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,7 +30,8 @@ pub enum Keep {
 
 /// What is shown of a job: its tasks as rows, what runs first, with shares, rates, times left and messages.
 ///
-/// It is folded from the job's events, live ([`update`](Rows::update)) or from wherever they come ([`apply`](Rows::apply)), and
+/// It is folded from the job's events, live ([`update`](Rows::update)), [forwarded](Rows::take), or from wherever they come
+/// ([`apply`](Rows::apply)), and
 /// read at any time, for a given `now`: as a [`JobRow`], and [`TaskRow`]s by [group](Group) or by place. An event costs by what it
 /// changes, and reading by what is read, however many tasks there are: a list of a million draws the page that is seen.
 ///
@@ -49,7 +51,7 @@ pub enum Keep {
 /// rows.update(&mut inbox);
 /// let now = SystemTime::now();
 /// assert_eq!(rows.job(now).counts.running(), 1);
-/// let names: Vec<&str> = rows.page(0..20, now).map(|row| &**row.name).collect();
+/// let names: Vec<&str> = rows.all().page(0..20, now).map(|row| &**row.name).collect();
 /// assert_eq!(names, ["a.png", "b.png"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -68,6 +70,8 @@ pub struct Rows {
     expected: Option<usize>,
     counts: Counts,
     sums: Sums,
+    /// The weight of what canceled tasks have not done, which counts as done in the sums.
+    missed: f64,
     /// That of the value, which is the number of ended tasks unless they have a unit in common.
     pace: Pace,
     has_unit: bool,
@@ -128,6 +132,14 @@ impl Rows {
         self.version != before
     }
 
+    /// Takes in what was [forwarded](crate::Job::forward), with how many tasks the job will have.
+    pub fn take(&mut self, batch: &Batch) {
+        batch.events.iter().for_each(|event| self.apply(event));
+        if let Some(expected) = batch.expected {
+            self.expect(expected);
+        }
+    }
+
     /// Takes an event in. Events of another job than the first one's are passed over, and so are lifecycle events that it has
     /// taken in before: a log may be read again from its beginning.
     pub fn apply(&mut self, event: &Event) {
@@ -166,7 +178,7 @@ impl Rows {
     }
 
     /// Says how many tasks the job will have, which no event tells: without it there is no share and no time left.
-    /// [`update`](Rows::update) does it.
+    /// [`update`](Rows::update) and [`take`](Rows::take) do it.
     pub fn expect(&mut self, tasks: usize) {
         if self.expected != Some(tasks) && self.ended.is_none() {
             self.expected = Some(tasks);
@@ -196,9 +208,11 @@ impl Rows {
         let state = entry.state;
         if !is_new {
             self.sums.remove(entry.share());
+            self.missed -= entry.missed();
         }
         let result = change(entry);
         self.sums.add(entry.share());
+        self.missed += entry.missed();
         if is_new || entry.state != state {
             if !is_new {
                 self.counts.leave(state);
@@ -335,7 +349,7 @@ impl Rows {
             job: self.job,
             name: self.name.clone(),
             state,
-            fraction: progress.fraction,
+            fraction: progress.fraction.map(|fraction| self.without_missed(fraction)),
             value: progress.value,
             total: progress.total,
             unit: progress.unit,
@@ -348,10 +362,25 @@ impl Rows {
         }
     }
 
+    /// The share done, without what canceled tasks have not done.
+    fn without_missed(&self, fraction: f64) -> f64 {
+        let weight = self.weight();
+        if self.missed > 0.0 && weight > 0.0 {
+            (fraction - self.missed / weight).max(0.0)
+        } else {
+            fraction
+        }
+    }
+
+    /// That of all tasks, also of those to come.
+    fn weight(&self) -> f64 {
+        let to_come = self.expected.unwrap_or(0).saturating_sub(self.counts.total());
+        self.sums.done().1 + to_come as f64
+    }
+
     fn eta(&self, now: Timestamp) -> Option<std::time::Duration> {
-        let to_come = self.expected?.saturating_sub(self.counts.total());
-        let weight = self.sums.done().1 + to_come as f64;
-        self.done.until(weight, now)
+        self.expected?;
+        self.done.until(self.weight(), now)
     }
 
     /// Of which job, and as of when.
@@ -384,16 +413,6 @@ impl Rows {
         self.tasks.get(task).map(|entry| entry.row(task, now.into()))
     }
 
-    /// The rows at these places of the list of all, in which the groups follow one another: what a list shows that is scrolled. There are
-    /// fewer if the list ends before.
-    pub fn page(
-        &self,
-        places: Range<usize>,
-        now: impl Into<Timestamp>,
-    ) -> impl Iterator<Item = TaskRow<'_>> {
-        self.all().page(places, now)
-    }
-
     /// The rows at these places of one group.
     pub fn page_of(
         &self,
@@ -420,6 +439,23 @@ impl Rows {
 /// The name of a task of which only later events are known.
 fn nameless(task: TaskId) -> Arc<str> {
     format!("task {task}").into()
+}
+
+impl Details {
+    /// Those of a task that has not begun.
+    fn nothing() -> &'static Details {
+        static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
+        &NOTHING
+    }
+
+    fn total(&self) -> Option<f64> {
+        // A weight in a unit is a total known beforehand.
+        self.report.total.or(self.unit.as_ref().and(self.weight))
+    }
+
+    fn fraction(&self) -> Option<f64> {
+        fraction(self.report.progress, self.total())
+    }
 }
 
 impl Entry {
@@ -456,13 +492,19 @@ impl Entry {
         })
     }
 
+    /// The weight of what it has not done, if it was canceled.
+    fn missed(&self) -> f64 {
+        if self.state != TaskState::Canceled {
+            return 0.0;
+        }
+        let details = self.details.as_deref().unwrap_or(Details::nothing());
+        details.weight.unwrap_or(1.0) * (1.0 - details.fraction().unwrap_or(0.0))
+    }
+
     fn row(&self, task: TaskId, now: Timestamp) -> TaskRow<'_> {
-        static NOTHING: std::sync::LazyLock<Details> = std::sync::LazyLock::new(Details::default);
-        let details = self.details.as_deref().unwrap_or(&NOTHING);
+        let details = self.details.as_deref().unwrap_or(Details::nothing());
         let ProgressReport { progress, ref message, ref unit, ref properties, .. } = details.report;
-        // A weight in a unit is a total known beforehand.
-        let total = details.report.total.or(details.unit.as_ref().and(details.weight));
-        let fraction = crate::model::fraction(progress, total);
+        let (total, fraction) = (details.total(), details.fraction());
         let since =
             |at: Option<Timestamp>| at.map(|at| details.ended.unwrap_or(now).duration_since(at));
         let (mut rate, mut eta) = (None, None);

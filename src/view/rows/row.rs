@@ -16,7 +16,9 @@ pub struct JobRow {
     pub name: Option<Arc<str>>,
     /// Its state.
     pub state: JobState,
-    /// Its share done, from 0 to 1; none while the number of its tasks is unknown.
+    /// Its share done, from 0 to 1; none while the number of its tasks is unknown. A task that was canceled counts as far as it
+    /// came, other than in [`JobProgress`](crate::JobProgress): a bar is to stay where it is, and not to fill up, when
+    /// its job is canceled.
     pub fraction: Option<f64>,
     /// What is done, in `unit`.
     pub value: f64,
