@@ -80,7 +80,7 @@ impl Window {
                 ui.label(row.state.to_string());
             });
         });
-        ui.add(ProgressBar::new(thumbnails::share(&row)).show_percentage());
+        ui.add(ProgressBar::new(row.fraction.unwrap_or(0.0) as f32).show_percentage());
         ui.label(thumbnails::status(&row));
     }
 

@@ -14,15 +14,15 @@ use iced::futures::Stream;
 use iced::futures::channel::mpsc;
 use iced::widget::{button, column, container, progress_bar, row, rule, scrollable, space, text};
 use iced::{Center, Element, Fill, Subscription};
-use milepost::view::Rows;
-use milepost::{Event, Job};
+use milepost::Job;
+use milepost::view::{Batch, Rows};
 
 /// How wide the columns of names and messages are, in pixels.
 const COLUMN: u32 = 110;
 
 #[derive(Debug, Clone)]
 enum Message {
-    Happened(Vec<Event>),
+    Happened(Batch),
     Cancel,
 }
 
@@ -51,14 +51,12 @@ fn batches(job: &Job) -> impl Stream<Item = Message> + use<> {
 
 impl Window {
     fn new(job: &Job) -> Window {
-        let mut rows = Rows::new();
-        rows.expect(thumbnails::PHOTOS); // no event tells it, and the job's share needs it
-        Window { job: job.clone(), rows }
+        Window { job: job.clone(), rows: Rows::new() }
     }
 
     fn update(&mut self, message: Message) {
         match message {
-            Message::Happened(batch) => batch.iter().for_each(|event| self.rows.apply(event)),
+            Message::Happened(batch) => self.rows.take(&batch),
             Message::Cancel => self.job.cancel("the user pressed Cancel"),
         }
     }
@@ -86,7 +84,7 @@ impl Window {
         ];
         column![
             top.spacing(12).align_y(Center),
-            progress_bar(0.0..=1.0, thumbnails::share(&job)).girth(18),
+            progress_bar(0.0..=1.0, job.fraction.unwrap_or(0.0) as f32).girth(18),
             text(thumbnails::status(&job)).size(14),
         ]
         .spacing(8)

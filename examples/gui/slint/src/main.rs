@@ -85,9 +85,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     window.set_failed(ModelRc::from(Rc::new(VecModel::<TaskItem>::default())));
 
     let (shown, mut rows) = (window.as_weak(), Rows::new());
-    rows.expect(thumbnails::PHOTOS); // no event tells it, and the job's share needs it
     job.forward(move |batch| {
-        batch.iter().for_each(|event| rows.apply(event));
+        rows.take(&batch);
         let now = SystemTime::now();
         let (job, running, failed) = (rows.job(now), running(&rows, now), failed(&rows, now));
         shown.upgrade_in_event_loop(move |window| show(&window, &job, running, failed)).is_ok()
@@ -122,7 +121,7 @@ fn show(window: &MainWindow, job: &JobRow, running: Vec<TaskItem>, failed: Vec<T
     window.set_name(job.name.as_deref().unwrap_or_default().into());
     window.set_state(job.state.as_str().into());
     window.set_status(thumbnails::status(job).into());
-    window.set_fraction(thumbnails::share(job));
+    window.set_fraction(job.fraction.unwrap_or(0.0) as f32);
     window.set_may_cancel(!job.state.is_terminal());
     set_rows(&window.get_running(), running);
     set_rows(&window.get_failed(), failed);

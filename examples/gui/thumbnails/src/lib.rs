@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use milepost::view::{JobRow, duration};
-use milepost::{Job, JobState, LocalScheduler, TaskContext, TaskError};
+use milepost::{Job, LocalScheduler, TaskContext, TaskError};
 
 /// How many photos there are.
 pub const PHOTOS: usize = 40;
@@ -67,17 +67,4 @@ pub fn status(job: &JobRow) -> String {
         _ => {}
     }
     text
-}
-
-/// How full the job's bar is, from 0 to 1. To a job, a task that was canceled is over and counts as whole; who has canceled
-/// wants to see how far it came.
-pub fn share(job: &JobRow) -> f32 {
-    let share = match job.state {
-        JobState::Canceling | JobState::Canceled => {
-            let done = job.counts.completed() + job.counts.failed();
-            done as f64 / job.total_tasks() as f64
-        }
-        _ => job.fraction.unwrap_or(0.0),
-    };
-    share as f32
 }
