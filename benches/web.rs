@@ -15,7 +15,7 @@
 mod harness;
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -23,7 +23,6 @@ use std::time::Instant;
 use memchr::memmem;
 use milepost::view::web::Web;
 use milepost::{Job, LocalScheduler, Tracker};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const TASKS: usize = 20_000;
 const TASK_MICROS: f64 = 100.0;
@@ -42,17 +41,18 @@ fn main() {
     let tracker = Tracker::new();
     let web = Web::new(&tracker);
     let address = serve(&web);
-    let (mut alone, mut followed, mut all_had) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut alone, mut followed, mut all_had) = (Vec::new(), Vec::new(), 0.0);
     let (mut server_share, mut client_share) = (Vec::new(), Vec::new());
     let mut memory = Vec::new();
     for round in 0..=rounds {
-        let without = run(&tracker, work, None).seconds;
-        let with = run(&tracker, work, Some((address, clients)));
-        // The first round warms up.
-        if round > 0 {
+        let without = run(&tracker, work, None, false).seconds;
+        let with = run(&tracker, work, Some((address, clients)), round == 0);
+        // The first round warms up, and takes until all clients have had all.
+        if round == 0 {
+            all_had = with.all_had;
+        } else {
             alone.push(without);
             followed.push(with.seconds);
-            all_had.push(with.all_had);
             server_share.push(with.server / with.seconds / 2.0);
             client_share.push(with.client / with.seconds / 2.0);
             memory.push(with.memory);
@@ -82,7 +82,7 @@ fn main() {
             "of the machine while the job ran: clients",
             format!("{:.1} %", 100.0 * median(&client_share)),
         ),
-        ("until all clients had all", format!("{:.1} s", median(&all_had))),
+        ("until all clients had all", format!("{:.1} s", all_had)),
         (
             "resident at the most: first round, last",
             format!("{:.0}, {:.0} MiB", memory[0], memory[memory.len() - 1]),
@@ -104,13 +104,21 @@ struct Ran {
     memory: f64,
 }
 
-fn run(tracker: &Tracker, work: u64, clients: Option<(SocketAddr, usize)>) -> Ran {
+fn run(
+    tracker: &Tracker,
+    work: u64,
+    clients: Option<(SocketAddr, usize)>,
+    to_the_end: bool,
+) -> Ran {
     let scheduler = tracker.scheduler(LocalScheduler::new(2).unwrap());
     let job = Job::new("computes");
     tracker.track(&job);
     for n in 0..TASKS {
-        job.add_blocking("task", move |_cx| Ok(drop(black_box(compute(work ^ (n as u64 & 1))))))
-            .unwrap();
+        job.add_blocking("task", move |_cx| {
+            black_box(compute(work ^ (n as u64 & 1)));
+            Ok(())
+        })
+        .unwrap();
     }
     let begin = job.last_seq();
     let after = if harness::flag("--late") { 0 } else { begin };
@@ -129,7 +137,7 @@ fn run(tracker: &Tracker, work: u64, clients: Option<(SocketAddr, usize)>) -> Ra
     let mut ran = Ran { seconds: start.elapsed().as_secs_f64(), ..Ran::default() };
     let then = used(&followers);
     (ran.server, ran.client) = (then.0 - before.0, then.1 - before.1);
-    if let Some(followers) = &mut followers {
+    if let Some(followers) = followers.as_mut().filter(|_| to_the_end) {
         let had = followers.line();
         ran.all_had = start.elapsed().as_secs_f64();
         let events = (job.last_seq() - after).to_string();
@@ -137,6 +145,11 @@ fn run(tracker: &Tracker, work: u64, clients: Option<(SocketAddr, usize)>) -> Ra
         assert!(followers.child.wait().unwrap().success());
     }
     ran.memory = resident();
+    if let Some(followers) = &mut followers {
+        // Those who have not had all by now are gone.
+        let _ = followers.child.kill();
+        followers.child.wait().unwrap();
+    }
     ran
 }
 
@@ -176,13 +189,15 @@ fn follow() {
     runtime.block_on(async {
         let mut streams = Vec::new();
         for _ in 0..clients.parse::<usize>().unwrap() {
-            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
             let request =
                 format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
             // The head is there: the client is.
             let mut byte = [0];
-            stream.read_exact(&mut byte).await.unwrap();
+            stream.read_exact(&mut byte).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let stream = tokio::net::TcpStream::from_std(stream).unwrap();
             streams.push(stream);
         }
         println!("connected");
@@ -201,13 +216,18 @@ fn follow() {
 }
 
 /// How many events there are until the end of the stream.
-async fn count(mut stream: tokio::net::TcpStream) -> u64 {
+async fn count(stream: tokio::net::TcpStream) -> u64 {
     const ID: &[u8] = b"\nid: ";
     let finder = memmem::Finder::new(ID);
     let mut buffer = vec![0; 64 << 10];
     let (mut count, mut kept) = (0, 0);
     loop {
-        let read = stream.read(&mut buffer[kept..]).await.unwrap();
+        stream.readable().await.unwrap();
+        let read = match stream.try_read(&mut buffer[kept..]) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+            Err(error) => panic!("{error}"),
+        };
         if read == 0 {
             return count;
         }

@@ -1,5 +1,6 @@
 //! One client's way through a job's messages: the body of its answer (W2, W4). Knows no routes.
 
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,11 +9,11 @@ use std::task::{Context, Poll, ready};
 use axum::body::Bytes;
 use futures::Stream;
 
-use super::catch_up::batch;
 use super::credit::Credit;
 use super::frames::RETRY;
 use super::hub::Attached;
 use super::ring::Next;
+use crate::base::Sleep;
 
 /// The messages of a job after one that the client has.
 pub(super) struct Client {
@@ -23,6 +24,8 @@ pub(super) struct Client {
     credit: Arc<Credit>,
     /// What is given out next.
     pieces: Vec<Bytes>,
+    /// Until when it catches up no further (W5).
+    rest: Option<Sleep>,
 }
 
 enum At {
@@ -35,7 +38,7 @@ enum At {
 impl Client {
     pub(super) fn new(attached: Attached, pos: u64) -> Client {
         let pieces = vec![Bytes::from_static(RETRY.as_bytes())];
-        Client { attached, pos, at: At::CatchingUp, credit: Arc::default(), pieces }
+        Client { attached, pos, at: At::CatchingUp, credit: Arc::default(), pieces, rest: None }
     }
 
     /// Finds what is next, or that it is over.
@@ -54,8 +57,12 @@ impl Client {
                     Next::Lost | Next::NotYet => self.at = At::CatchingUp,
                 },
                 At::CatchingUp => {
+                    if let Some(rest) = &mut self.rest {
+                        ready!(Pin::new(rest).poll(cx));
+                        self.rest = None;
+                    }
                     let join = ready!(room.poll_join(seat, self.pos, cx));
-                    let Some(batch) = batch(&room.core, self.pos, join.until) else {
+                    let Some(batch) = room.batches.next(&room.core, self.pos, join.until) else {
                         // It comes again, and is told that it has to load the job.
                         self.at = At::Over;
                         continue;
@@ -66,7 +73,9 @@ impl Client {
                         self.pieces.extend(join.present);
                     }
                     if !batch.bytes.is_empty() {
-                        self.pieces.push(batch.bytes.into());
+                        let through = room.pace.give(1, batch.bytes.len());
+                        self.rest = through.map(|at| room.pace.clock().sleep_until(at));
+                        self.pieces.push(batch.bytes);
                     }
                 }
             }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::pace::Pace;
 use super::room::{Room, Seat};
 use crate::base::{Alarm, Timer, drop_contained, run_on_pool};
 use crate::model::JobId;
@@ -29,6 +30,7 @@ pub(super) struct Hub {
     itself: Weak<Hub>,
     pub(super) tracker: Tracker,
     pub(super) settings: Settings,
+    pace: Arc<Pace>,
     rooms: Mutex<Rooms>,
     clients: watch::Sender<usize>,
     closed: watch::Sender<bool>,
@@ -63,6 +65,7 @@ impl Hub {
     pub(super) fn new(tracker: Tracker, settings: Settings) -> Arc<Hub> {
         Arc::new_cyclic(|itself| Hub {
             itself: itself.clone(),
+            pace: Arc::new(Pace::new(tracker.clock().clone())),
             tracker,
             settings,
             rooms: Mutex::default(),
@@ -76,7 +79,7 @@ impl Hub {
         if let Some(kept) = self.rooms.lock().by_job.get(&job) {
             return Ok(Some(kept.room.clone()));
         }
-        let room = |core| Room::new(core, self.tracker.clock().clone(), self.itself.clone());
+        let room = |core| Room::new(core, self.pace.clone(), self.itself.clone());
         Ok(self.tracker.core(job)?.map(room))
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::frames;
 use super::ring::Chunk;
-use super::room::{Room, pause};
+use super::room::Room;
 use crate::base::{Clock, yield_once};
 use crate::bus::{EventStream, Merged};
 use crate::model::Event;
@@ -16,12 +16,15 @@ use crate::model::Event;
 /// How many bytes a chunk has before it is full. A message may be longer.
 const FULL: usize = 64 << 10;
 
+/// How long messages gather, once the first of them went out at once.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// After so much quiet, a comment is sent.
 const QUIET: Duration = Duration::from_secs(15);
 
 /// Fills a room's ring from its stream, which begins after the lifecycle event `until`, as long as there are clients.
 pub(super) async fn run(room: Arc<Room>, stream: EventStream<Merged>, until: u64) {
-    let clock = room.clock.clone();
+    let clock = room.pace.clock().clone();
     let pump = Pump { clock, stream, until, over: false, out: Vec::new(), told: Vec::new() };
     pump.run(Filling { room: Some(room) }).await;
 }
@@ -87,7 +90,9 @@ impl Pump {
             }
             let chunk = Chunk { until: self.until, bytes: std::mem::take(&mut self.out).into() };
             let clients = room.append(chunk, std::mem::take(&mut self.told));
-            not_before = self.clock.now() + pause(clients, bytes, more);
+            let through = room.pace.give(clients, bytes);
+            let gathered = if more { None } else { self.clock.after(GATHER) };
+            not_before = through.max(gathered).unwrap_or(not_before);
             yield_once().await;
         }
     }

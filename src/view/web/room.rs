@@ -2,24 +2,26 @@
 
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use axum::body::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
+use super::catch_up::Batches;
 use super::hub::Hub;
+use super::pace::Pace;
 use super::present::Present;
 use super::pump;
 use super::ring::{Chunk, Next, Ring};
-use crate::base::{Clock, contain};
+use crate::base::contain;
 use crate::bus::{EventStream, Merged, Start};
 use crate::job::core::JobCore;
 
 pub(super) struct Room {
     pub(super) core: Arc<JobCore>,
-    /// What pauses are taken by.
-    pub(super) clock: Clock,
+    pub(super) pace: Arc<Pace>,
+    /// What those who catch up have read.
+    pub(super) batches: Batches,
     hub: Weak<Hub>,
     inner: Mutex<Inner>,
 }
@@ -55,8 +57,8 @@ pub(super) struct Reach {
 }
 
 impl Room {
-    pub(super) fn new(core: Arc<JobCore>, clock: Clock, hub: Weak<Hub>) -> Arc<Room> {
-        Arc::new(Room { core, clock, hub, inner: Mutex::default() })
+    pub(super) fn new(core: Arc<JobCore>, pace: Arc<Pace>, hub: Weak<Hub>) -> Arc<Room> {
+        Arc::new(Room { core, pace, batches: Batches::default(), hub, inner: Mutex::default() })
     }
 
     pub(super) fn reach(&self) -> Reach {
@@ -199,6 +201,9 @@ impl Room {
             inner.ring.clear();
         }
         drop(inner);
+        if last {
+            self.batches.clear();
+        }
         drop(waker);
         wake(pump);
         last
@@ -266,19 +271,3 @@ impl Seats {
         taken.map(|(_, waker)| waker).collect()
     }
 }
-
-/// The least time between two chunks while there is more to tell, for so many clients that get so many bytes (W5).
-pub(super) fn pause(clients: usize, bytes: usize, more: bool) -> Duration {
-    let sent = clients as u64 * (bytes as u64 + PER_CHUNK);
-    let busy = Duration::from_micros(sent / BYTES_PER_MICRO);
-    if more { busy } else { busy.max(GATHER) }
-}
-
-/// How long messages gather.
-const GATHER: Duration = Duration::from_millis(100);
-
-/// What it takes to give a client a chunk of no length, as bytes.
-const PER_CHUNK: u64 = 32 << 10;
-
-/// What is sent to all clients of a job together.
-const BYTES_PER_MICRO: u64 = 256;
