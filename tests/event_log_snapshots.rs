@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use common::lives::{Op, World, op};
 use common::{json, ms};
 use milepost::event_log::{Entry, Follower, Reader, Replay, Writer, replay};
-use milepost::{Event, JobSnapshot};
+use milepost::JobSnapshot;
 use proptest::prelude::*;
 use proptest::sample::select;
 

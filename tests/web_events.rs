@@ -294,7 +294,7 @@ fn many_clients_that_come_at_any_time_have_all_events() {
         let clients: Vec<_> = (0..16)
             .map(|n: u64| {
                 std::thread::spawn(move || {
-                    let start = if n % 2 == 0 {
+                    let start = if n.is_multiple_of(2) {
                         0
                     } else {
                         get(address, &format!("/jobs/{id}")).json()["seq"].as_u64().unwrap()

@@ -282,6 +282,7 @@ pub(crate) const TERMINAL: [TaskState; 6] = [
     TaskState::EnvironmentError,
 ];
 
+#[allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 pub(crate) mod lives;
 #[cfg(feature = "event-log")]
 pub(crate) mod logs;
