@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use common::lives::{Op, World, op};
 use common::{json, ms};
-use milepost::event_log::{Entry, Follower, Reader, Replay, Writer, replay};
 use milepost::JobSnapshot;
+use milepost::event_log::{Entry, Follower, Reader, Replay, Writer, replay};
 use proptest::prelude::*;
 use proptest::sample::select;
 

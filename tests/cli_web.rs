@@ -1,0 +1,117 @@
+//! `milepost run --web`: the job that is in the terminal is in the page too, to its end; and what can't be served is said.
+
+#![cfg(all(unix, feature = "cli", feature = "web"))]
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
+mod common;
+
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, ChildStderr};
+
+use common::cli::{code, ends, milepost, run, text, wait_for};
+use common::http::{follow, get, send};
+use milepost::JobId;
+
+/// A run whose commands come from the test.
+struct Running {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    address: SocketAddr,
+    token: Option<String>,
+}
+
+fn start(args: &[&str]) -> Running {
+    let args: Vec<&str> = ["run", "-j", "1", "--web", "0"].iter().chain(args).copied().collect();
+    let mut child = milepost(&args).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (said, stderr) = wait_for(stderr, "http://");
+    let link = said.trim_end().rsplit("http://").next().unwrap();
+    let (address, token) = link.split_once('/').unwrap();
+    let token = token.strip_prefix("#token=").map(str::to_owned);
+    Running { child, stderr, address: address.parse().unwrap(), token }
+}
+
+impl Running {
+    fn job(&self) -> (JobId, serde_json::Value) {
+        let jobs = get(self.address, "/jobs").json();
+        assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1, "{jobs}");
+        (jobs["jobs"][0]["job"].as_str().unwrap().parse().unwrap(), jobs["jobs"][0].clone())
+    }
+
+    fn write(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+}
+
+#[test]
+fn the_page_shows_the_job_to_its_end() {
+    let mut run = start(&["--name", "shown", "-"]);
+    let (id, job) = run.job();
+    assert_eq!((job["name"].as_str(), job["state"].as_str()), (Some("shown"), Some("submitted")));
+    let page = get(run.address, "/").body();
+    assert!(page.contains(r#"content="off""#) && page.contains("<!doctype html"), "{page:.300}");
+    assert_eq!(send(run.address, "POST", &format!("/jobs/{id}/cancel"), &[], "").status, 403);
+
+    let mut messages = follow(run.address, id, None).events();
+    run.write("true");
+    run.write("exit 3");
+    let told = messages.find(|message| message.data["state"] == "failed").unwrap();
+    assert_eq!(
+        (told.data["event"].as_str(), told.data["name"].as_str()),
+        (Some("task_completed"), Some("exit 3"))
+    );
+    let record = get(run.address, &format!("/jobs/{id}")).json();
+    assert_eq!(record["failures"][0]["name"], "exit 3");
+    drop(run.child.stdin.take());
+    let last = messages.last().unwrap();
+    assert_eq!(last.data["event"], "job_completed");
+    assert_eq!(last.data["counts"], serde_json::json!({ "completed": 1, "failed": 1 }));
+    let (said, _) = wait_for(run.stderr, "2 tasks in");
+    assert!(said.contains("1 ok, 1 failed"), "{said}");
+    assert_eq!(code(run.child), Some(1));
+}
+
+#[test]
+fn whoever_has_the_link_may_cancel() {
+    let mut run = start(&["--web-control", "-"]);
+    run.write("sleep 1000");
+    let (id, _) = run.job();
+    assert!(get(run.address, "/").body().contains(r#"content="on""#));
+    let path = format!("/jobs/{id}/cancel");
+    assert_eq!(send(run.address, "POST", &path, &["Authorization: Bearer x"], "").status, 401);
+    let token = format!("Authorization: Bearer {}", run.token.as_ref().unwrap());
+    assert_eq!(send(run.address, "POST", &path, &[&token], "").status, 202);
+    assert_eq!(code(run.child), Some(1));
+}
+
+#[test]
+fn a_reader_that_does_not_read_keeps_nobody() {
+    let mut run = start(&["-"]);
+    let (id, _) = run.job();
+    let stalled = follow(run.address, id, None);
+    for n in 0..50 {
+        run.write(&format!("echo {n}"));
+    }
+    drop(run.child.stdin.take());
+    assert_eq!(code(run.child), Some(0));
+    drop(stalled);
+}
+
+#[test]
+fn what_cannot_be_served_is_said_before_anything_runs() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("made");
+    let command = format!("touch {}", file.display());
+    for address in [&*taken, "nonsense", "127.0.0.1:99999", "256.0.0.1:80", ""] {
+        let output = run(&["run", "--web", address, "-"], &command);
+        ends(&output, 2);
+        assert!(text(&output.stderr).contains(&format!("--web {address}")), "{output:?}");
+    }
+    assert!(!file.exists());
+    let output = run(&["run", "--web-control", "-"], &command);
+    ends(&output, 2);
+    assert!(text(&output.stderr).contains("--web"), "{output:?}");
+}
