@@ -95,7 +95,7 @@ impl Fold {
         if to.is_terminal() {
             self.to.job_ended(to);
             if let Some(started) = self.started {
-                self.to.duration.record(at.duration_since(started));
+                self.to.took(at.duration_since(started));
             }
         }
     }
@@ -124,14 +124,14 @@ impl Live {
         self.pass(at);
         if self.attempt != attempt || state.is_terminal() {
             if self.begun && self.whole {
-                to.run.record(self.spent);
+                to.ran(self.spent);
             }
             *self = Live::new(state, attempt, at);
         }
         if state == TaskState::Running && !self.begun {
-            to.attempts.increment(1);
+            to.attempt_began();
             if self.whole {
-                to.queue.record(self.spent);
+                to.waited(self.spent);
             }
             (self.begun, self.whole, self.spent) = (true, true, Duration::ZERO);
         }
