@@ -8,7 +8,7 @@ mod common;
 use common::lives::{Op, World, op};
 use common::{at, drain, job, job_with, ms, running};
 use milepost::view::{Group, Keep, Rows};
-use milepost::{Event, JobState, TaskError, TaskId, TaskState};
+use milepost::{Event, Job, JobState, TaskError, TaskId, TaskState};
 use proptest::prelude::*;
 
 /// How long it may be until a time that is compared.
@@ -198,7 +198,34 @@ fn a_retry_begins_anew_and_the_job_goes_on() {
     rows.update(&mut job.inbox(|| {}));
     let row = rows.task(TaskId::new(0), at(0)).unwrap();
     assert_eq!((row.attempt, row.progress, row.rate), (2, None, None));
+    task.running().unwrap();
+    clock.advance(ms(1_000));
+    task.complete(()).unwrap();
+    rows.update(&mut job.inbox(|| {}));
+    let row = rows.task(TaskId::new(0), at(0)).unwrap();
+    assert_eq!(row.elapsed, Some(ms(10_000)), "since its first attempt began");
     assert_eq!(rows.job(at(0)).state, JobState::Running);
+}
+
+#[test]
+fn progress_of_an_attempt_that_is_over_is_passed_over() {
+    let (job, clock) = job();
+    let mut task = running(&job, "flaky");
+    let mut events = job.events();
+    task.set_progress(5);
+    clock.advance(ms(200));
+    let first = drain(&mut events);
+    task.resubmitted("lost").unwrap();
+    task.running().unwrap();
+    let mut rows = Rows::new();
+    first.iter().chain(&drain(&mut events)).for_each(|event| rows.apply(event));
+    let late = first.iter().find(|event| matches!(event, Event::TaskProgressUpdated(_)));
+    rows.apply(late.unwrap());
+    assert_eq!(rows.task(TaskId::new(0), at(0)).unwrap().progress, None);
+    task.complete(()).unwrap();
+    drain(&mut events).iter().for_each(|event| rows.apply(event));
+    rows.apply(late.unwrap());
+    assert_eq!(rows.task(TaskId::new(0), at(0)).unwrap().progress, None);
 }
 
 #[test]
@@ -253,4 +280,64 @@ fn a_bar_stays_where_it_is_when_its_job_is_canceled() {
         (row.state, row.counts.canceled(), row.fraction),
         (JobState::Canceled, 2, Some(0.625))
     );
+}
+
+#[test]
+fn tasks_that_are_there_are_expected_too() {
+    let (job, _clock) = job();
+    let (a, _b) = (running(&job, "a"), running(&job, "b"));
+    let mut rows = Rows::new();
+    rows.update(&mut job.inbox(|| {}));
+    rows.expect(1);
+    a.complete(()).unwrap();
+    rows.update(&mut job.inbox(|| {}));
+    let row = rows.job(at(0));
+    assert_eq!((row.fraction, row.total, row.expected), (Some(0.5), Some(2.0), Some(2)));
+}
+
+#[test]
+fn how_many_tasks_another_job_will_have_is_passed_over_too() {
+    let open = |tasks| {
+        let job = Job::builder("open").open().unwrap();
+        job.expect(tasks);
+        _ = running(&job, "task");
+        job
+    };
+    let (one, other) = (open(2), open(5));
+    let (batches, received) = std::sync::mpsc::channel();
+    other.forward(move |batch| batches.send(batch).is_ok());
+    let batch = received.recv().unwrap();
+    let first = drain(&mut one.events()).swap_remove(0);
+    let mut named = Rows::new();
+    named.update(&mut one.inbox(|| {}));
+    let mut nameless = Rows::new();
+    nameless.apply(&first);
+    nameless.expect(2);
+    for mut rows in [named, nameless] {
+        let (before, version) = (rows.job(at(0)), rows.version());
+        assert!(!rows.update(&mut other.inbox(|| {})));
+        rows.take(&batch);
+        assert_eq!((rows.job(at(0)), rows.version()), (before, version));
+    }
+}
+
+#[test]
+fn what_is_told_after_the_end_changes_nothing() {
+    let (job, _clock) = job();
+    let mut task = running(&job, "a");
+    let mut events = job.events();
+    let mut rows = Rows::new();
+    drain(&mut events).iter().for_each(|event| rows.apply(event));
+    // As in a log that was damaged.
+    let end = serde_json::json!({
+        "event": "job_completed", "job": job.id(), "seq": job.last_seq() + 1, "at": at(0), "state": "completed",
+        "counts": {}, "elapsed_ms": 0,
+    });
+    rows.apply(&serde_json::from_value(end).unwrap());
+    task.resubmitted("late").unwrap();
+    task.running().unwrap();
+    task.complete(()).unwrap();
+    let version = rows.version();
+    drain(&mut events).iter().for_each(|event| rows.apply(event));
+    assert_eq!((rows.version(), rows.job(at(0)).counts.total()), (version, 0));
 }

@@ -1,16 +1,17 @@
 //! [`Rows`]: a job as its events tell it. Says nothing of how it looks.
 
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::entry::{Entry, nameless};
 use super::group::{Group, Groups};
 use super::pace::Pace;
 use super::row::{JobRow, TaskRow};
 use super::table::Table;
 use crate::model::{
-    Counted, Counts, Event, Failure, JobId, JobState, ProgressReport, Properties, Share, Sums,
-    TaskAdded, TaskCompleted, TaskId, TaskProgressUpdated, TaskState, TaskStateChanged, Timestamp,
-    fraction,
+    Counts, Event, JobId, JobState, ProgressReport, Properties, Sums, TaskAdded, TaskCompleted,
+    TaskId, TaskProgressUpdated, TaskStateChanged, Timestamp,
 };
 use crate::view::{Batch, Inbox};
 
@@ -78,31 +79,19 @@ pub struct Rows {
     /// That of the weight that is done.
     done: Pace,
     tasks: Table<Entry>,
+    names: Names,
     pub(super) groups: Groups,
 }
 
-#[derive(Debug)]
-struct Entry {
-    name: Arc<str>,
-    state: TaskState,
-    attempt: u32,
-    /// Most of a job's tasks have not begun.
-    details: Option<Box<Details>>,
-}
+/// Says of which rows somebody knows the names: others are made for others, and where a task gets another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Names(u64);
 
-#[derive(Debug, Default)]
-struct Details {
-    /// As it was added.
-    weight: Option<f64>,
-    /// As it was added.
-    unit: Option<Arc<str>>,
-    report: ProgressReport,
-    /// When the first attempt began, and the last one.
-    began: Option<Timestamp>,
-    attempt_began: Option<Timestamp>,
-    ended: Option<Timestamp>,
-    pace: Pace,
-    error: Option<Arc<Failure>>,
+impl Default for Names {
+    fn default() -> Names {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Names(LAST.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Rows {
@@ -122,12 +111,13 @@ impl Rows {
         let before = self.version;
         inbox.drain(|event| self.apply(&event));
         let stream = inbox.stream();
-        if self.name.is_none() {
-            self.job = Some(stream.job());
-            self.call(stream.name());
-        }
-        if let Some(expected) = stream.expected() {
-            self.expect(expected);
+        if self.is_of(stream.job()) {
+            if self.name.is_none() {
+                self.call(stream.name());
+            }
+            if let Some(expected) = stream.expected() {
+                self.expect(expected);
+            }
         }
         self.version != before
     }
@@ -135,15 +125,21 @@ impl Rows {
     /// Takes in what was [forwarded](crate::Job::forward), with how many tasks the job will have.
     pub fn take(&mut self, batch: &Batch) {
         batch.events.iter().for_each(|event| self.apply(event));
-        if let Some(expected) = batch.expected {
+        let is_ours = batch.events.last().is_some_and(|event| self.is_of(event.job()));
+        if let Some(expected) = batch.expected.filter(|_| is_ours) {
             self.expect(expected);
         }
     }
 
+    /// Whether these are the rows of this job, as which the first one makes them.
+    fn is_of(&mut self, job: JobId) -> bool {
+        *self.job.get_or_insert(job) == job
+    }
+
     /// Takes an event in. Events of another job than the first one's are passed over, and so are lifecycle events that it has
-    /// taken in before: a log may be read again from its beginning.
+    /// taken in before: a log may be read again from its beginning. After the job's end there is nothing to tell.
     pub fn apply(&mut self, event: &Event) {
-        if *self.job.get_or_insert(event.job()) != event.job() {
+        if !self.is_of(event.job()) || self.ended.is_some() {
             return;
         }
         if let Some(seq) = event.seq() {
@@ -290,12 +286,13 @@ impl Rows {
 
     fn end(&mut self, ended: &TaskCompleted) {
         let state = ended.state;
-        self.with(
+        let is_renamed = self.with(
             ended.task,
             || ended.name.clone(),
             |entry| {
                 (entry.state, entry.attempt) = (state, ended.attempt);
                 // If its adding was missed, this is the first that tells it.
+                let is_renamed = entry.name != ended.name;
                 entry.name = ended.name.clone();
                 let details = entry.details();
                 details.report = ProgressReport {
@@ -307,8 +304,12 @@ impl Rows {
                 };
                 details.ended = Some(ended.at);
                 details.error = ended.error.clone();
+                is_renamed
             },
         );
+        if is_renamed {
+            self.names = Names::default();
+        }
         let kept = match self.keep {
             Keep::All => true,
             Keep::Unsuccessful => !state.is_success(),
@@ -334,7 +335,9 @@ impl Rows {
     /// The job as it is to be shown at this time.
     pub fn job(&self, now: impl Into<Timestamp>) -> JobRow {
         let now = now.into();
-        let progress = self.sums.progress(self.counts, self.expected);
+        // Who was told otherwise did not know of those that are there.
+        let expected = self.expected.map(|expected| expected.max(self.counts.total()));
+        let progress = self.sums.progress(self.counts, expected);
         let state = self.state.unwrap_or(JobState::Pending);
         let elapsed = self.started.map(|at| self.ended.unwrap_or(now).duration_since(at));
         let on_the_whole = || {
@@ -357,7 +360,7 @@ impl Rows {
             eta,
             elapsed,
             counts: self.counts,
-            expected: self.expected,
+            expected,
             properties: self.properties.clone(),
         }
     }
@@ -383,9 +386,9 @@ impl Rows {
         self.done.until(self.weight(), now)
     }
 
-    /// Of which job, and as of when.
-    pub(super) fn edition(&self) -> (Option<JobId>, u64) {
-        (self.job, self.version)
+    /// Another one where names that were looked at may be others by now.
+    pub(super) fn names(&self) -> Names {
+        self.names
     }
 
     /// The name of a task that has a row.
@@ -433,103 +436,5 @@ impl Rows {
     /// The tasks that failed.
     pub fn failed(&self, now: impl Into<Timestamp>) -> impl Iterator<Item = TaskRow<'_>> {
         self.page_of(Group::Failed, 0..usize::MAX, now)
-    }
-}
-
-/// The name of a task of which only later events are known.
-fn nameless(task: TaskId) -> Arc<str> {
-    format!("task {task}").into()
-}
-
-impl Details {
-    /// Those of a task that has not begun.
-    fn nothing() -> &'static Details {
-        static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
-        &NOTHING
-    }
-
-    fn total(&self) -> Option<f64> {
-        // A weight in a unit is a total known beforehand.
-        self.report.total.or(self.unit.as_ref().and(self.weight))
-    }
-
-    fn fraction(&self) -> Option<f64> {
-        fraction(self.report.progress, self.total())
-    }
-}
-
-impl Entry {
-    fn new(name: Arc<str>) -> Entry {
-        let state = TaskState::Pending;
-        Entry { name, state, attempt: 1, details: None }
-    }
-
-    fn details(&mut self) -> &mut Details {
-        self.details.get_or_insert_default()
-    }
-
-    /// Another attempt has begun to be waited for: of the last one, what was noted of the task remains.
-    fn begin_anew(&mut self) {
-        if let Some(details) = &mut self.details {
-            let properties = std::mem::take(&mut details.report.properties);
-            details.report = ProgressReport { properties, ..ProgressReport::default() };
-            (details.attempt_began, details.pace) = (None, Pace::default());
-        }
-    }
-
-    fn share(&self) -> Share<'_> {
-        let ended = self.state.is_terminal();
-        let Some(details) = &self.details else {
-            return Share::of(Counted { ended, ..Counted::default() });
-        };
-        Share::of(Counted {
-            weight: details.weight,
-            declared_unit: details.unit.as_ref(),
-            ended,
-            progress: details.report.progress,
-            total: details.report.total,
-            unit: details.report.unit.as_ref(),
-        })
-    }
-
-    /// The weight of what it has not done, if it was canceled.
-    fn missed(&self) -> f64 {
-        if self.state != TaskState::Canceled {
-            return 0.0;
-        }
-        let details = self.details.as_deref().unwrap_or(Details::nothing());
-        details.weight.unwrap_or(1.0) * (1.0 - details.fraction().unwrap_or(0.0))
-    }
-
-    fn row(&self, task: TaskId, now: Timestamp) -> TaskRow<'_> {
-        let details = self.details.as_deref().unwrap_or(Details::nothing());
-        let ProgressReport { progress, ref message, ref unit, ref properties, .. } = details.report;
-        let (total, fraction) = (details.total(), details.fraction());
-        let since =
-            |at: Option<Timestamp>| at.map(|at| details.ended.unwrap_or(now).duration_since(at));
-        let (mut rate, mut eta) = (None, None);
-        if self.state.is_terminal() {
-            let seconds = since(details.attempt_began).map(|time| time.as_secs_f64());
-            rate = progress.zip(seconds.filter(|seconds| *seconds > 0.0)).map(|(done, s)| done / s);
-        } else if self.state == TaskState::Running {
-            rate = details.pace.per_second(now);
-            eta = total.and_then(|total| details.pace.until(total, now));
-        }
-        TaskRow {
-            task,
-            name: &self.name,
-            state: self.state,
-            attempt: self.attempt,
-            fraction: if self.state.is_success() { Some(1.0) } else { fraction },
-            progress,
-            total,
-            unit: unit.as_ref().or(details.unit.as_ref()),
-            message: message.as_ref(),
-            properties,
-            rate,
-            eta,
-            elapsed: since(details.began),
-            error: details.error.as_ref(),
-        }
     }
 }

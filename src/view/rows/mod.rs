@@ -1,6 +1,7 @@
 //! What is shown of a job: a model that is folded from its events, and read row by row.
 //!
 //! - `fold`: [`Rows`], which takes events in; what it costs is by what has changed, not by how many tasks there are.
+//! - `entry`: what is known of a task.
 //! - `row`: [`JobRow`] and [`TaskRow`], what is read of it at a moment.
 //! - `group`: which rows come first.
 //! - `table`: where a task's row is found.
@@ -9,6 +10,7 @@
 //!
 //! Knows no toolkit, no terminal and no clock: whoever reads says what time it is.
 
+mod entry;
 mod filter;
 mod fold;
 mod group;
