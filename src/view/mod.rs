@@ -9,6 +9,8 @@
 mod forward;
 mod inbox;
 mod rows;
+#[cfg(feature = "indicatif")]
+pub mod terminal;
 mod text;
 
 pub use inbox::Inbox;
