@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tasks.push(job.add_blocking(format!("from {}", numbers.start), move |cx| {
             let mut primes = 0;
             cx.set_unit("numbers");
-            for n in cx.track(numbers) {
+            for n in cx.track(numbers.clone()) {
                 if n % 1_000 == 0 {
                     cx.check()?; // stops here if the job is canceled
                     cx.set_message(format!("{primes} primes"));
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     job.wait_until_done().blocking()?; // from here on, nothing is drawn
-    let primes: u64 = tasks.iter().filter_map(|task| task.output().ok()).map(|n| *n).sum();
+    let primes: u64 = tasks.into_iter().filter_map(|task| task.output().ok()).map(|n| *n).sum();
     println!("{primes} primes");
     Ok(())
 }

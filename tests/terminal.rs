@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{WINDOW, ms, running};
 use indicatif::{InMemoryTerm, MultiProgress, ProgressBar, ProgressDrawTarget, TermLike};
 use milepost::view::terminal::{TerminalBars, TerminalBarsBuilder};
-use milepost::{Job, JobBuilder, ManualClock, TaskError};
+use milepost::{Job, ManualClock, OpenJob, TaskError};
 use parking_lot::{Condvar, Mutex};
 
 /// How long to wait for something to be drawn.
@@ -107,22 +107,24 @@ fn shown(
     rows: u16,
     columns: u16,
     set: impl FnOnce(TerminalBarsBuilder) -> TerminalBarsBuilder,
-) -> (Job, ManualClock, Screen, TerminalBars) {
-    let (job, clock) = common::job();
+) -> (OpenJob, ManualClock, Screen, TerminalBars) {
+    let clock = ManualClock::new();
+    let job = job_on(&clock, "job");
     let screen = Screen::new(rows, columns);
     let builder = set(TerminalBars::builder().colors(false));
     let bars = builder.terminal(screen.clone()).attach(&job);
     (job, clock, screen, bars)
 }
 
-fn job_on(clock: &ManualClock, name: &str) -> Job {
-    JobBuilder::build(Job::builder(name).clock(clock.clock())).unwrap()
+fn job_on(clock: &ManualClock, name: &str) -> OpenJob {
+    Job::builder(name).clock(clock.clock()).open().unwrap()
 }
 
 #[test]
 fn a_line_for_the_job_and_one_for_each_task_that_runs() {
     let (job, clock, screen, _bars) = shown(24, 80, |bars| bars);
     let (a, b) = (running(&job, "a"), running(&job, "b"));
+    job.expect(2);
     a.set_total(4);
     a.set_progress(1);
     b.set_message("reading");
@@ -142,9 +144,8 @@ fn the_wait_returns_after_the_last_frame() {
         for _ in 0..100 {
             let (job, _clock, screen, _bars) = shown(24, 80, |bars| bars.clear_on_end(clear));
             let task = running(&job, "a");
-            let waiting = job.clone();
-            let waits = std::thread::spawn(move || waiting.wait_until_done().blocking().unwrap());
-            drop(job);
+            let job = job.close();
+            let waits = std::thread::spawn(move || job.wait_until_done().blocking().unwrap());
             task.complete(()).unwrap();
             waits.join().unwrap();
             let frames = screen.frames();
@@ -162,7 +163,7 @@ fn the_drop_of_the_handle_draws_the_last_frame_of_a_job_that_has_ended() {
     for _ in 0..100 {
         let (job, clock, screen, bars) = shown(24, 80, |bars| bars);
         let task = running(&job, "a");
-        drop(job);
+        job.close();
         task.fail(TaskError::msg("no")).unwrap();
         drop(bars);
         let frames = screen.frames();
@@ -187,6 +188,7 @@ fn bars_go_on_without_their_handle() {
 fn there_are_no_more_frames_than_windows() {
     let (job, clock, screen, bars) = shown(24, 80, |bars| bars);
     let tasks: Vec<_> = (0..30).map(|n| running(&job, &format!("task {n}"))).collect();
+    clock.advance(WINDOW);
     screen.wait_for("and 23 more");
     let before = screen.frames();
     let windows = 50;
@@ -197,12 +199,12 @@ fn there_are_no_more_frames_than_windows() {
                 task.set_message(format!("round {window}"));
             }
         }
-        // Ends and beginnings gather as well.
+        // Beginnings and ends gather as well.
         for n in 0..10 {
             running(&job, &format!("short {n}")).complete(()).unwrap();
         }
         clock.advance(WINDOW);
-        screen.wait_for(&format!("round {window}"));
+        screen.wait_for(&format!("{} of", window * 10 + 10));
     }
     let frames = screen.frames() - before;
     assert!(frames <= windows as usize + 1, "{frames} frames in {windows} windows");
@@ -248,6 +250,7 @@ fn a_job_that_has_not_begun_or_is_held_is_not_drawn() {
     let (job, clock, screen, _bars) = shown(24, 80, |bars| bars);
     let task = job.reporter("a").unwrap();
     let waits = job.reporter("b").unwrap();
+    job.expect(2);
     clock.advance(Duration::from_secs(1_000));
     task.running().unwrap();
     screen.wait_for("  a");
@@ -270,12 +273,12 @@ fn a_job_that_has_not_begun_or_is_held_is_not_drawn() {
 #[test]
 fn there_are_as_many_lines_as_wanted_and_fit() {
     let lines = |rows, tasks: Option<usize>| {
-        let (job, _clock, screen, _bars) = shown(rows, 80, |bars| match tasks {
+        let (job, clock, screen, _bars) = shown(rows, 80, |bars| match tasks {
             Some(tasks) => bars.tasks(tasks),
             None => bars,
         });
         let _tasks: Vec<_> = (0..100).map(|n| running(&job, &format!("task {n}"))).collect();
-        job.reporter("x").unwrap().complete(()).unwrap_err();
+        clock.advance(WINDOW);
         screen.wait_for("100 running").lines().count()
     };
     assert_eq!([lines(60, None), lines(24, None), lines(12, None)], [9, 9, 5]);
@@ -288,6 +291,7 @@ fn lines_are_printed_above_the_bars_and_stay() {
     let (job, clock, screen, bars) = shown(24, 80, |bars| bars);
     bars.println("before it begins");
     let task = running(&job, "a");
+    job.expect(1);
     screen.wait_for("  a");
     bars.println("first\nsecond");
     let inside = bars.suspend(|| {
@@ -298,7 +302,7 @@ fn lines_are_printed_above_the_bars_and_stay() {
     let told: Vec<String> = screen.contents().lines().map(str::to_owned).collect();
     assert_eq!(told[..4], ["before it begins", "first", "second", "third"]);
     assert!(told[4].contains("0/1") && told[5].ends_with("  a") && told.len() == 6, "{told:?}");
-    drop(job);
+    job.close();
     clock.advance(ms(2_000));
     task.complete(()).unwrap();
     drop(bars);
@@ -322,6 +326,7 @@ fn bars_of_two_jobs_go_with_those_of_the_program() {
     let (first, second) = (job_on(&clock, "first"), job_on(&clock, "second"));
     let (first_bars, second_bars) = (attach(&first), attach(&second));
     let tasks = [running(&first, "a"), running(&first, "b")];
+    clock.advance(WINDOW);
     screen.wait_for("  b");
     let other = running(&second, "c");
     let shown = screen.wait_for("  c");
@@ -337,7 +342,7 @@ fn bars_of_two_jobs_go_with_those_of_the_program() {
     assert_eq!((lines.len(), lines[0], lines[1]), (8, "above all", "printed"), "{shown}");
     assert!(lines[2].contains("3/10") && lines[7].ends_with("  c"), "{shown}");
 
-    drop(first);
+    first.close();
     for task in tasks {
         task.complete(()).unwrap();
     }
@@ -347,7 +352,7 @@ fn bars_of_two_jobs_go_with_those_of_the_program() {
     assert_eq!(lines.len(), 6, "{shown}");
     assert!(lines[2].contains("2/2  completed") && lines[2].ends_with("first"), "{shown}");
     assert!(lines[3].contains("3/10") && lines[4].ends_with("second"), "{shown}");
-    drop(second);
+    second.close();
     other.complete(()).unwrap();
     drop(second_bars);
     let shown = screen.contents();
@@ -375,7 +380,7 @@ fn a_frame_in_another_multi_progress_is_one_write() {
     assert_eq!(screen.frames(), 2);
     clock.advance(WINDOW);
     tasks.into_iter().for_each(|task| drop(task.complete(())));
-    drop(job);
+    job.close();
     drop(bars);
     assert_eq!(screen.contents(), "");
     let frames = screen.frames();
@@ -385,17 +390,15 @@ fn a_frame_in_another_multi_progress_is_one_write() {
 #[test]
 fn where_nothing_is_seen_nothing_is_read() {
     let multi = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-    let (job, _clock) = common::job();
+    let job = Job::new("job");
     let bars = TerminalBars::builder().multi(multi).attach(&job);
     assert_eq!(format!("{bars:?}"), "TerminalBars { draws: false, .. }");
     assert_eq!(bars.suspend(|| 5), 5);
-    running(&job, "a").complete(()).unwrap();
-    drop(job);
 }
 
 #[test]
 fn what_others_wrote_does_no_harm() {
-    let (job, clock, screen, _bars) = shown(24, 60, |bars| bars);
+    let (job, clock, screen, _bars) = shown(24, 100, |bars| bars);
     let task = running(&job, "name\x1b[2J\nof two lines");
     task.set_message("\x1b[31mred\r");
     task.set_unit("\x07");
@@ -412,7 +415,7 @@ fn a_panic_while_the_bars_are_out_of_the_way_does_no_harm() {
     screen.wait_for("  a");
     let panics = std::panic::AssertUnwindSafe(|| bars.suspend(|| panic!("as the test wants")));
     std::panic::catch_unwind(panics).unwrap_err();
-    drop(job);
+    job.close();
     task.complete(()).unwrap();
     drop(bars);
     assert!(screen.contents().contains("1/1  completed"), "{}", screen.contents());

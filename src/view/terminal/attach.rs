@@ -182,7 +182,8 @@ impl TerminalBarsBuilder {
             // Who waits for the job waits for that too.
             let last = shown.clone();
             job.on_job_completed(move |_| last.end());
-            drive("the drawing of bars", shown.clone().follow(clock, window));
+            let follow = shown.clone().follow(job.job_state_changed(), clock, window);
+            drive("the drawing of bars", follow);
         }
         TerminalBars { canvas, shown }
     }

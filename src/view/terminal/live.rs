@@ -13,7 +13,7 @@ use super::canvas::Canvas;
 use super::layout::{Layout, Size, job_line};
 use crate::base::Clock;
 use crate::bus::EventStream;
-use crate::model::{Event, JobState, TaskState, Timestamp};
+use crate::model::{Event, JobState, JobStateChanged, TaskState, Timestamp};
 use crate::view::{Keep, Rows};
 
 /// The least time between two frames.
@@ -76,13 +76,24 @@ impl Shown {
         Some(Shown(Arc::new(Mutex::new(Some(live)))))
     }
 
-    /// Draws a frame whenever it is time for one, until the job has ended.
-    pub(super) async fn follow(self, clock: Clock, window: Duration) {
+    /// Draws a frame whenever it is time for one, from the beginning of the job's first task until the job has ended.
+    pub(super) async fn follow(
+        self,
+        mut states: EventStream<JobStateChanged>,
+        clock: Clock,
+        window: Duration,
+    ) {
+        let waits = |state| matches!(state, JobState::Pending | JobState::Submitted);
+        while states.next().await.is_some_and(|change| waits(change.to)) {}
+        // Nothing is kept for a stream that isn't there.
+        drop(states);
         let mut tick = None;
         while self.has_news(&clock, tick).await {
+            // What it takes to draw is part of the window.
+            let (due, next) = (clock.after(window.max(FRAME)), clock.after(TICK));
             let Some(ticks) = self.draw() else { return };
-            tick = if ticks { clock.after(TICK) } else { None };
-            if let Some(due) = clock.after(window.max(FRAME)) {
+            tick = if ticks { next } else { None };
+            if let Some(due) = due {
                 clock.sleep_until(due).await;
             }
         }
@@ -158,9 +169,6 @@ impl Live {
 
     fn draw(&mut self) -> bool {
         self.version = self.rows.version();
-        if matches!(self.rows.state(), JobState::Pending | JobState::Submitted) {
-            return false;
-        }
         let (now, size) = (self.now(), self.canvas.size());
         let tasks = self.options.tasks.unwrap_or(TASKS.min(size.height / 3));
         // One line is the job's, and one remains free.
