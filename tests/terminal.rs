@@ -128,8 +128,10 @@ fn a_line_for_the_job_and_one_for_each_task_that_runs() {
     a.set_total(4);
     a.set_progress(1);
     b.set_message("reading");
+    clock.advance(WINDOW * 2);
+    screen.wait_for("reading");
     clock.advance(ms(1_000));
-    let shown = screen.wait_until(|shown| shown.contains("1s  job"));
+    let shown = screen.wait_for("1s  job");
     let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(lines.len(), 3, "{shown}");
     assert!(lines[0].starts_with("[=>") || lines[0].starts_with("[>"), "{shown}");

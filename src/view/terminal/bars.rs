@@ -14,8 +14,7 @@ use crate::base::contain;
 /// Lines at the bottom of a terminal. For indicatif they are one bar, so that they are drawn at once.
 pub(crate) struct Bars {
     canvas: Canvas,
-    style: ProgressStyle,
-    /// From the first frame on.
+    /// It has its place from the beginning, and lines from the first frame on; none at the end.
     bar: Option<ProgressBar>,
     colors: bool,
     /// What the terminal shows.
@@ -47,8 +46,10 @@ fn colored<'a>(text: Cow<'a, str>, color: &str) -> Cow<'a, str> {
 impl Bars {
     pub(crate) fn new(canvas: Canvas, colors: bool) -> Result<Bars, TemplateError> {
         let style = ProgressStyle::with_template("{msg}")?;
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let bar = Some(canvas.multi().add(bar.with_style(style)));
         let size = canvas.size();
-        Ok(Bars { canvas, style, bar: None, colors, shown: Vec::new(), size })
+        Ok(Bars { canvas, bar, colors, shown: Vec::new(), size })
     }
 
     /// Draws these lines in place of the ones before, unless they are the same.
@@ -57,10 +58,7 @@ impl Bars {
             return;
         }
         let text = lines.iter().map(|line| self.text(line, size.width)).collect::<Vec<_>>();
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-            self.canvas.multi().add(bar.with_style(self.style.clone()))
-        });
+        let Some(bar) = &self.bar else { return };
         self.canvas.frame(|| {
             if size != self.size {
                 self.canvas.clear_resized();
@@ -86,7 +84,7 @@ impl Bars {
     }
 
     /// Takes them away, until they are drawn again.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "for the command line"))]
+    #[allow(dead_code, reason = "only the command line does so, which is a feature")]
     pub(crate) fn clear(&mut self) {
         self.shown.clear();
         self.canvas.frame(|| self.canvas.clear());

@@ -121,6 +121,9 @@ fn note(text: String) -> Line {
 /// What a line may have, with how much it matters: 0 most.
 type Part = (u8, String);
 
+/// From here on, parts matter less than the name behind them.
+const LESS_THAN_NAME: u8 = 8;
+
 /// The line for a job.
 pub(super) fn job_line(job: &JobRow, width: usize) -> Line {
     let mut parts: Vec<Part> = Vec::new();
@@ -161,11 +164,13 @@ pub(super) fn job_line(job: &JobRow, width: usize) -> Line {
     if let Some(eta) = job.eta {
         parts.push((4, format!("ETA {}", duration(eta))));
     }
-    let head = fitting(parts, width);
-    // Where there is no room for the blanks before it, there is none for a name.
-    let name = job.name.as_deref().filter(|_| head.is_empty() || head.ends_with(' '));
-    let text = name.map(|name| printable(name).into_owned());
-    Line { kind: Kind::Job, head, text: text.unwrap_or_default() }
+    let mut text = printable(job.name.as_deref().unwrap_or_default()).into_owned();
+    let head = fitting(parts, width, measure_text_width(&text));
+    if !head.is_empty() && !head.ends_with(' ') {
+        // Where there is no room for the blanks before it, there is none for a name.
+        text.clear();
+    }
+    Line { kind: Kind::Job, head, text }
 }
 
 fn task_line(task: &TaskRow<'_>, width: usize) -> Line {
@@ -183,7 +188,7 @@ fn task_line(task: &TaskRow<'_>, width: usize) -> Line {
     }
     parts.push((1, format!("{:>6}", duration(task.elapsed.unwrap_or_default()))));
     // At least half of the line is the task's.
-    let mut head = format!(" {}", fitting(parts, width / 2));
+    let mut head = format!(" {}", fitting(parts, width / 2, 0));
     if !head.ends_with(' ') {
         head.push(' ');
     }
@@ -211,15 +216,16 @@ fn task_line(task: &TaskRow<'_>, width: usize) -> Line {
     Line { kind: Kind::Task, head, text: details.join("  ") }
 }
 
-/// The parts that matter most and fit, in their order, each followed by two blanks.
-fn fitting(parts: Vec<Part>, width: usize) -> String {
+/// The parts that matter most and fit, in their order, each followed by two blanks. Some only if a name of this width fits too.
+fn fitting(parts: Vec<Part>, width: usize, name: usize) -> String {
     let mut by_matter: Vec<usize> = (0..parts.len()).collect();
     by_matter.sort_by_key(|&part| parts[part].0);
     let (mut used, mut kept) = (0, vec![false; parts.len()]);
     for part in by_matter {
         let length = measure_text_width(&parts[part].1) + 2;
+        let name = if parts[part].0 < LESS_THAN_NAME { 0 } else { name };
         // The blanks at the end may be cut off.
-        if used + length > width + 1 {
+        if used + length + name > width + 1 {
             break;
         }
         used += length;
