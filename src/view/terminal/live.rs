@@ -190,3 +190,103 @@ impl Live {
         Timestamp::from_micros(self.clock.wall_micros())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+
+    use indicatif::InMemoryTerm;
+
+    use super::*;
+    use crate::base::ManualClock;
+    use crate::job::{Job, TaskReporter};
+
+    struct Scene {
+        clock: ManualClock,
+        job: Job,
+        terminal: InMemoryTerm,
+        follow: Pin<Box<dyn Future<Output = ()>>>,
+    }
+
+    impl Scene {
+        fn new() -> Scene {
+            let clock = ManualClock::new();
+            let job = Job::builder("copy").clock(clock.clock()).build().expect("it makes sense");
+            let terminal = InMemoryTerm::new(24, 80);
+            let canvas = Canvas::on(Box::new(terminal.clone()));
+            let options = Options { tasks: None, colors: false, clear_on_end: false };
+            let shown = Shown::new(job.events(), clock.clock(), canvas, options);
+            let shown = shown.expect("the template is right");
+            let follow = shown.follow(job.job_state_changed(), clock.clock(), FRAME);
+            Scene { clock, job, terminal, follow: Box::pin(follow) }
+        }
+
+        fn task(&self, name: &str) -> TaskReporter {
+            self.job.reporter(name).expect("taken")
+        }
+
+        /// How many frames are drawn as this time passes, in steps of a tenth of a second.
+        fn frames(&mut self, seconds: u32) -> usize {
+            for _ in 0..=seconds * 10 {
+                _ = self.follow.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                self.clock.advance(Duration::from_millis(100));
+            }
+            self.terminal.moves_since_last_check().lines().filter(|told| *told == "Flush").count()
+        }
+    }
+
+    #[test]
+    fn a_job_that_has_not_begun_is_not_drawn_and_has_no_timer() {
+        let mut scene = Scene::new();
+        let task = scene.task("a");
+        assert_eq!((scene.frames(10), scene.clock.clock().armed()), (0, 0));
+        task.running().expect("it can");
+        assert_eq!(scene.frames(0), 1);
+        assert!(scene.terminal.contents().ends_with("  a"));
+    }
+
+    #[test]
+    fn while_nothing_is_told_there_is_a_frame_a_second() {
+        let mut scene = Scene::new();
+        let task = scene.task("a");
+        task.running().expect("it can");
+        assert_eq!(scene.frames(0), 1);
+        assert_eq!(scene.frames(10), 10);
+        drop(task);
+    }
+
+    #[test]
+    fn while_nothing_runs_there_is_no_frame_and_no_timer() {
+        let mut scene = Scene::new();
+        let (mut task, waits) = (scene.task("a"), scene.task("b"));
+        task.running().expect("it can");
+        scene.frames(1);
+        task.observed(TaskState::Suspended).expect("it can");
+        assert_eq!(scene.frames(1), 1);
+        assert_eq!((scene.frames(10), scene.clock.clock().armed()), (0, 0));
+        task.observed(TaskState::Running).expect("it can");
+        assert_eq!(scene.frames(0), 1);
+        task.complete(()).expect("it can");
+        assert_eq!(scene.frames(1), 1);
+        assert_eq!((scene.frames(10), scene.clock.clock().armed()), (0, 0));
+        waits.running().expect("it can");
+        assert_eq!(scene.frames(0), 1);
+    }
+
+    #[test]
+    fn frames_are_no_more_than_windows() {
+        let mut scene = Scene::new();
+        let tasks: Vec<_> = (0..20).map(|n| scene.task(&format!("task {n}"))).collect();
+        let mut frames = 0;
+        for (n, task) in tasks.iter().enumerate() {
+            task.running().expect("it can");
+            task.set_progress(n);
+            frames += scene.frames(0);
+            task.complete(()).expect("it can");
+            frames += scene.frames(0);
+        }
+        // A tenth of a second in each round of polling: four seconds.
+        assert_eq!(frames, 20);
+    }
+}
