@@ -11,6 +11,8 @@
 mod forward;
 mod inbox;
 mod rows;
+#[cfg(feature = "indicatif")]
+pub mod terminal;
 mod text;
 #[cfg(feature = "ratatui")]
 pub mod tui;

@@ -197,6 +197,11 @@ impl Rows {
         self.version
     }
 
+    #[allow(dead_code, reason = "only bars ask for it, which are a feature")]
+    pub(crate) fn state(&self) -> JobState {
+        self.state.unwrap_or(JobState::Pending)
+    }
+
     /// Changes a task's entry, and the sums and groups with it. One of which nothing was known gets an entry.
     fn with<R>(
         &mut self,
@@ -335,7 +340,7 @@ impl Rows {
     pub fn job(&self, now: impl Into<Timestamp>) -> JobRow {
         let now = now.into();
         let progress = self.sums.progress(self.counts, self.expected);
-        let state = self.state.unwrap_or(JobState::Pending);
+        let state = self.state();
         let elapsed = self.started.map(|at| self.ended.unwrap_or(now).duration_since(at));
         let on_the_whole = || {
             let seconds = elapsed.map(|elapsed| elapsed.as_secs_f64()).unwrap_or_default();
