@@ -38,7 +38,8 @@ fn main() {
     }
     let (clients, rounds) = (number("--clients", 1_000), number("--rounds", 5));
     let work = calibrate();
-    let tracker = Tracker::new();
+    // What it knows of ended jobs would count as memory.
+    let tracker = Tracker::builder().max_jobs(1).build();
     let web = Web::new(&tracker);
     let address = serve(&web);
     let (mut alone, mut followed, mut all_had) = (Vec::new(), Vec::new(), 0.0);
