@@ -1,7 +1,7 @@
 //! Bars in the terminal: a line for the job, and one for each of its tasks that runs.
 //!
 //! ```sh
-//! cargo run --release --features indicatif --example bars
+//! cargo run --release --features indicatif --example bars [TASKS]
 //! ```
 //!
 //! What the program has to say meanwhile is printed above the bars. Ctrl-C cancels the job; what runs then stops.
@@ -20,7 +20,8 @@ fn is_prime(n: u64) -> bool {
 fn main() -> Result<(), Box<dyn Error>> {
     let job = Job::new("primes");
     let mut tasks = Vec::new();
-    for part in 0..40 {
+    let parts = std::env::args().nth(1).map_or(Ok(40), |parts| parts.parse())?;
+    for part in 0..parts {
         let numbers = part * EACH..(part + 1) * EACH;
         tasks.push(job.add_blocking(format!("from {}", numbers.start), move |cx| {
             let mut primes = 0;
