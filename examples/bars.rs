@@ -14,7 +14,7 @@ use milepost::{Job, LocalScheduler, TaskError};
 const EACH: u64 = 250_000;
 
 fn is_prime(n: u64) -> bool {
-    n > 1 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+    n > 1 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut primes = 0;
             cx.set_unit("numbers");
             for n in cx.track(numbers.clone()) {
-                if n % 1_000 == 0 {
+                if n.is_multiple_of(1_000) {
                     cx.check()?; // stops here if the job is canceled
                     cx.set_message(format!("{primes} primes"));
                 }
