@@ -1,7 +1,7 @@
 //! Bars in the terminal: a line for the job, and one for each of its tasks that runs.
 //!
 //! ```sh
-//! cargo run --release --features indicatif --example bars
+//! cargo run --release --features indicatif --example bars [TASKS]
 //! ```
 //!
 //! What the program has to say meanwhile is printed above the bars. Ctrl-C cancels the job; what runs then stops.
@@ -14,19 +14,20 @@ use milepost::{Job, LocalScheduler, TaskError};
 const EACH: u64 = 250_000;
 
 fn is_prime(n: u64) -> bool {
-    n > 1 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+    n > 1 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let job = Job::new("primes");
     let mut tasks = Vec::new();
-    for part in 0..40 {
+    let parts = std::env::args().nth(1).map_or(Ok(40), |parts| parts.parse())?;
+    for part in 0..parts {
         let numbers = part * EACH..(part + 1) * EACH;
         tasks.push(job.add_blocking(format!("from {}", numbers.start), move |cx| {
             let mut primes = 0;
             cx.set_unit("numbers");
             for n in cx.track(numbers.clone()) {
-                if n % 1_000 == 0 {
+                if n.is_multiple_of(1_000) {
                     cx.check()?; // stops here if the job is canceled
                     cx.set_message(format!("{primes} primes"));
                 }
