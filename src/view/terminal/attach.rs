@@ -26,7 +26,7 @@ use crate::job::Job;
 /// They are drawn on standard error if it is a terminal, else not at all; in colors unless `NO_COLOR` is set. There is at most one frame in
 /// each of the job's [windows](crate::JobBuilder::window), or in 200 ms if that is longer, each in one write; while nothing is told
 /// of tasks that run, one a second; and else none. They are drawn on a thread of a pool, which is there only for as long as
-/// there is something to draw, and don't slow the job.
+/// there is something to draw, and don't slow the job; who waits for its end waits for a terminal that was stopped.
 ///
 /// ```
 /// use milepost::{Job, LocalScheduler};

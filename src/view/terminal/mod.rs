@@ -2,7 +2,7 @@
 //!
 //! - [`TerminalBars`] ([`Job::bars`](crate::Job::bars)): bars of a job that runs, drawn with `indicatif`, also among those of
 //!   a program that has its own.
-//! - `layout`: rows as lines for a terminal of a given size. `bars`: lines drawn over and over in the same place. `canvas`: where
+//! - `live`: what is shown of a job, frame by frame. `layout`: rows as lines for a terminal of a given size. `bars`: lines drawn over and over in the same place. `canvas`: where
 //!   they are drawn, in one write a frame.
 //! - `screen`: what the environment says of the terminal. `safe`: text that others wrote.
 
@@ -15,7 +15,7 @@ mod safe;
 mod screen;
 
 pub use attach::{TerminalBars, TerminalBarsBuilder};
-#[cfg_attr(not(feature = "cli"), expect(unused_imports, reason = "for the command line"))]
+#[allow(unused_imports, reason = "for the command line, which is a feature")]
 pub(crate) use {
     bars::Bars,
     canvas::Canvas,
