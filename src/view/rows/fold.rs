@@ -1,16 +1,16 @@
 //! [`Rows`]: a job as its events tell it. Says nothing of how it looks.
 
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use super::entry::Entry;
 use super::group::{Group, Groups};
 use super::pace::Pace;
 use super::row::{JobRow, TaskRow};
 use super::table::Table;
 use crate::model::{
-    Counted, Counts, Event, Failure, JobId, JobState, ProgressReport, Properties, Share, Sums,
-    TaskAdded, TaskCompleted, TaskId, TaskProgressUpdated, TaskState, TaskStateChanged, Timestamp,
-    fraction,
+    Counts, Event, JobId, JobState, ProgressReport, Properties, Sums, TaskAdded, TaskCompleted,
+    TaskId, TaskProgressUpdated, TaskStateChanged, Timestamp,
 };
 use crate::view::{Batch, Inbox};
 
@@ -79,30 +79,6 @@ pub struct Rows {
     done: Pace,
     tasks: Table<Entry>,
     pub(super) groups: Groups,
-}
-
-#[derive(Debug)]
-struct Entry {
-    name: Arc<str>,
-    state: TaskState,
-    attempt: u32,
-    /// Most of a job's tasks have not begun.
-    details: Option<Box<Details>>,
-}
-
-#[derive(Debug, Default)]
-struct Details {
-    /// As it was added.
-    weight: Option<f64>,
-    /// As it was added.
-    unit: Option<Arc<str>>,
-    report: ProgressReport,
-    /// When the first attempt began, and the last one.
-    began: Option<Timestamp>,
-    attempt_began: Option<Timestamp>,
-    ended: Option<Timestamp>,
-    pace: Pace,
-    error: Option<Arc<Failure>>,
 }
 
 impl Rows {
@@ -444,97 +420,4 @@ impl Rows {
 /// The name of a task of which only later events are known.
 fn nameless(task: TaskId) -> Arc<str> {
     format!("task {task}").into()
-}
-
-impl Details {
-    /// Those of a task that has not begun.
-    fn nothing() -> &'static Details {
-        static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
-        &NOTHING
-    }
-
-    fn total(&self) -> Option<f64> {
-        // A weight in a unit is a total known beforehand.
-        self.report.total.or(self.unit.as_ref().and(self.weight))
-    }
-
-    fn fraction(&self) -> Option<f64> {
-        fraction(self.report.progress, self.total())
-    }
-}
-
-impl Entry {
-    fn new(name: Arc<str>) -> Entry {
-        let state = TaskState::Pending;
-        Entry { name, state, attempt: 1, details: None }
-    }
-
-    fn details(&mut self) -> &mut Details {
-        self.details.get_or_insert_default()
-    }
-
-    /// Another attempt has begun to be waited for: of the last one, what was noted of the task remains.
-    fn begin_anew(&mut self) {
-        if let Some(details) = &mut self.details {
-            let properties = std::mem::take(&mut details.report.properties);
-            details.report = ProgressReport { properties, ..ProgressReport::default() };
-            (details.attempt_began, details.pace) = (None, Pace::default());
-        }
-    }
-
-    fn share(&self) -> Share<'_> {
-        let ended = self.state.is_terminal();
-        let Some(details) = &self.details else {
-            return Share::of(Counted { ended, ..Counted::default() });
-        };
-        Share::of(Counted {
-            weight: details.weight,
-            declared_unit: details.unit.as_ref(),
-            ended,
-            progress: details.report.progress,
-            total: details.report.total,
-            unit: details.report.unit.as_ref(),
-        })
-    }
-
-    /// The weight of what it has not done, if it was canceled.
-    fn missed(&self) -> f64 {
-        if self.state != TaskState::Canceled {
-            return 0.0;
-        }
-        let details = self.details.as_deref().unwrap_or(Details::nothing());
-        details.weight.unwrap_or(1.0) * (1.0 - details.fraction().unwrap_or(0.0))
-    }
-
-    fn row(&self, task: TaskId, now: Timestamp) -> TaskRow<'_> {
-        let details = self.details.as_deref().unwrap_or(Details::nothing());
-        let ProgressReport { progress, ref message, ref unit, ref properties, .. } = details.report;
-        let (total, fraction) = (details.total(), details.fraction());
-        let since =
-            |at: Option<Timestamp>| at.map(|at| details.ended.unwrap_or(now).duration_since(at));
-        let (mut rate, mut eta) = (None, None);
-        if self.state.is_terminal() {
-            let seconds = since(details.attempt_began).map(|time| time.as_secs_f64());
-            rate = progress.zip(seconds.filter(|seconds| *seconds > 0.0)).map(|(done, s)| done / s);
-        } else if self.state == TaskState::Running {
-            rate = details.pace.per_second(now);
-            eta = total.and_then(|total| details.pace.until(total, now));
-        }
-        TaskRow {
-            task,
-            name: &self.name,
-            state: self.state,
-            attempt: self.attempt,
-            fraction: if self.state.is_success() { Some(1.0) } else { fraction },
-            progress,
-            total,
-            unit: unit.as_ref().or(details.unit.as_ref()),
-            message: message.as_ref(),
-            properties,
-            rate,
-            eta,
-            elapsed: since(details.began),
-            error: details.error.as_ref(),
-        }
-    }
 }
