@@ -3,10 +3,10 @@
 //! each client has each event once.
 //!
 //! ```sh
-//! cargo bench --bench web --features web [-- [--clients N] [--rounds N] [--late]]
+//! cargo bench --bench web --features web [-- [--clients N] [--rounds N] [--late] [--brief]]
 //! ```
 //!
-//! With `--late` the clients begin with the job's first event, and else with the submission of its tasks.
+//! With `--brief`, nobody waits until the clients have all. With `--late` the clients begin with the job's first event, and else with the submission of its tasks.
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures time")]
 #![allow(clippy::unwrap_used, reason = "what unwraps none is a bench that is wrong")]
@@ -38,15 +38,18 @@ fn main() {
     }
     let (clients, rounds) = (number("--clients", 1_000), number("--rounds", 5));
     let work = calibrate();
-    let tracker = Tracker::new();
+    // What it knows of ended jobs would count as memory.
+    let tracker = Tracker::builder().max_jobs(1).build();
     let web = Web::new(&tracker);
     let address = serve(&web);
     let (mut alone, mut followed, mut all_had) = (Vec::new(), Vec::new(), 0.0);
     let (mut server_share, mut client_share) = (Vec::new(), Vec::new());
     let mut memory = Vec::new();
     for round in 0..=rounds {
-        let without = run(&tracker, work, None, false).seconds;
-        let with = run(&tracker, work, Some((address, clients)), round == 0);
+        let alone_ran = run(&tracker, work, None, false);
+        let without = alone_ran.seconds;
+        let with =
+            run(&tracker, work, Some((address, clients)), round == 0 && !harness::flag("--brief"));
         // The first round warms up, and takes until all clients have had all.
         if round == 0 {
             all_had = with.all_had;
@@ -56,6 +59,13 @@ fn main() {
             server_share.push(with.server / with.seconds / 2.0);
             client_share.push(with.client / with.seconds / 2.0);
             memory.push(with.memory);
+        }
+        for (what, ran) in [("alone", &alone_ran), ("followed", &with)] {
+            let others = ran.machine - ran.job - ran.server - ran.client;
+            println!(
+                "  {what}: {:.2} processor seconds for the job, {others:.2} for other processes",
+                ran.job
+            );
         }
         let share = 100.0 / with.seconds / 2.0;
         println!(
@@ -100,6 +110,9 @@ struct Ran {
     /// Processor seconds while the job ran.
     server: f64,
     client: f64,
+    job: f64,
+    /// Of all processes on the machine.
+    machine: f64,
     /// In MiB, when all had all.
     memory: f64,
 }
@@ -131,12 +144,15 @@ fn run(
         (server_cpu(), client)
     };
     let before = used(&followers);
+    let (own, machine) = (cpu_of("/proc/self/stat"), machine_cpu());
     let start = Instant::now();
     job.submit(&scheduler).unwrap();
     job.wait_until_done().blocking().unwrap();
     let mut ran = Ran { seconds: start.elapsed().as_secs_f64(), ..Ran::default() };
     let then = used(&followers);
     (ran.server, ran.client) = (then.0 - before.0, then.1 - before.1);
+    ran.job = cpu_of("/proc/self/stat") - own - ran.server;
+    ran.machine = machine_cpu() - machine;
     if let Some(followers) = followers.as_mut().filter(|_| to_the_end) {
         let had = followers.line();
         ran.all_had = start.elapsed().as_secs_f64();
@@ -278,6 +294,15 @@ fn cpu_of(stat: &str) -> f64 {
     let ticks =
         |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(11) + ticks(12)) / 100.0
+}
+
+/// The processor seconds of all processes.
+fn machine_cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect();
+    // User, nice, system, then idle and waiting, then interrupts.
+    (ticks.iter().take(3).sum::<f64>() + ticks.iter().skip(5).take(3).sum::<f64>()) / 100.0
 }
 
 fn server_cpu() -> f64 {

@@ -2,15 +2,23 @@
 
 use std::process::{Command, Stdio};
 
-/// What the example prints. Cargo builds examples along with tests, and puts them beside the directory of this program.
+/// What the example prints.
 fn output_of(example: &str) -> String {
+    output_with(example, &[])
+}
+
+/// The same, with arguments. Cargo builds examples along with tests, and puts them beside the directory of this program.
+fn output_with(example: &str, args: &[&str]) -> String {
     let test = std::env::current_exe().expect("a test knows where it is");
     let target = test.ancestors().nth(2).expect("it is in target/PROFILE/deps");
     let program =
         target.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
     assert!(program.is_file(), "{} is not built: run `cargo build --examples`", program.display());
-    let output =
-        Command::new(program).stdin(Stdio::null()).output().expect("the example can be run");
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the example can be run");
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {out}{err}", output.status);
@@ -209,4 +217,10 @@ fn a_log_is_followed() {
     assert_lines("follow", &["100 %  pictures is completed"]);
     let out = output_of("follow");
     assert_eq!(out.lines().filter(|line| line.ends_with(".png completed")).count(), 3, "{out}");
+}
+
+#[test]
+#[cfg(all(feature = "local", feature = "indicatif"))]
+fn bars_are_only_for_terminals() {
+    assert_eq!(output_with("bars", &["2"]), "41538 primes\n");
 }

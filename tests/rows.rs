@@ -8,7 +8,7 @@ mod common;
 use common::lives::{Op, World, op};
 use common::{at, drain, job, job_with, ms, running};
 use milepost::view::{Group, Keep, Rows};
-use milepost::{Event, Job, JobState, TaskError, TaskId, TaskState};
+use milepost::{Event, Job, JobState, ManualClock, TaskError, TaskId, TaskReporter, TaskState};
 use proptest::prelude::*;
 
 /// How long it may be until a time that is compared.
@@ -184,6 +184,45 @@ fn rates_and_times_left_are_those_of_the_events() {
     );
 }
 
+/// What is told so often, for so long, each time this much more.
+fn report(task: &TaskReporter, clock: &ManualClock, seconds: u32, more: u32) {
+    for n in 0..=seconds * 5 {
+        task.set_progress(n * more);
+        clock.advance(ms(200));
+    }
+}
+
+#[test]
+fn a_task_that_is_set_back_goes_at_its_new_pace() {
+    let (job, clock) = job();
+    let start = job.snapshot().created_at;
+    let task = running(&job, "again");
+    let mut inbox = job.inbox(|| {});
+    let mut rows = Rows::new();
+    report(&task, &clock, 10, 20);
+    rows.update(&mut inbox);
+    report(&task, &clock, 5, 2);
+    rows.update(&mut inbox);
+    let rate = rows.task(task.id(), start + ms(15_400)).unwrap().rate;
+    assert_eq!(rate.map(f64::round), Some(10.0));
+}
+
+#[test]
+fn a_rate_in_one_unit_is_not_told_in_another() {
+    let (job, clock) = job();
+    let start = job.snapshot().created_at;
+    let (counts, copies) = (running(&job, "counts"), running(&job, "copies"));
+    let mut inbox = job.inbox(|| {});
+    let mut rows = Rows::new();
+    report(&counts, &clock, 10, 1);
+    copies.set_unit("bytes");
+    copies.set_progress(5_000_000_000u64);
+    clock.advance(ms(200));
+    rows.update(&mut inbox);
+    let row = rows.job(start + ms(10_400));
+    assert_eq!((&*row.unit, row.value, row.rate), ("bytes", 5e9, None));
+}
+
 #[test]
 fn a_retry_begins_anew_and_the_job_goes_on() {
     let (job, clock) = job();
@@ -200,10 +239,12 @@ fn a_retry_begins_anew_and_the_job_goes_on() {
     assert_eq!((row.attempt, row.progress, row.rate), (2, None, None));
     task.running().unwrap();
     clock.advance(ms(1_000));
+    task.set_progress(4);
     task.complete(()).unwrap();
     rows.update(&mut job.inbox(|| {}));
     let row = rows.task(TaskId::new(0), at(0)).unwrap();
     assert_eq!(row.elapsed, Some(ms(10_000)), "since its first attempt began");
+    assert_eq!(row.rate, Some(4.0), "in its last attempt");
     assert_eq!(rows.job(at(0)).state, JobState::Running);
 }
 
@@ -339,5 +380,6 @@ fn what_is_told_after_the_end_changes_nothing() {
     task.complete(()).unwrap();
     let version = rows.version();
     drain(&mut events).iter().for_each(|event| rows.apply(event));
+    rows.expect(7);
     assert_eq!((rows.version(), rows.job(at(0)).counts.total()), (version, 0));
 }

@@ -1,9 +1,9 @@
 //! What is told of tasks in lines: how each has ended, and how all have. Makes text; knows no terminal.
 
-use super::board::{Ended, JobView};
-use super::quantity::took;
-use super::text::{count, printable, shortened};
+use super::board::{Ended, Known};
+use super::text::{count, took};
 use crate::model::{Property, TaskCompleted, TaskState, Timestamp};
+use crate::view::terminal::{printable, shortened};
 
 /// The longest name in a line, in characters; the events have it whole.
 const LONGEST_NAME: usize = 200;
@@ -55,20 +55,30 @@ fn reason(task: &TaskCompleted) -> Option<&str> {
 }
 
 /// `200 tasks in 12.3s: 197 ok, 3 failed`
-pub(super) fn summary_line(job: Option<&JobView>, now: Timestamp) -> String {
-    let Some(job) = job.filter(|job| job.total() > 0) else { return "no tasks".into() };
-    // Of a log that is not followed to its end, some run.
-    let running = job.running.len();
-    // Those that were counted and never read, as the job was canceled.
-    let left = (job.total() - job.ended()).saturating_sub(running);
+pub(super) fn summary_line(job: Option<&Known>, now: Timestamp) -> String {
+    let Some(job) = job else { return "no tasks".into() };
+    let row = job.rows.job(now);
+    let counts = row.counts;
+    // Some were counted and never read, as the job was canceled.
+    let total = job.expected.unwrap_or(0).max(row.total_tasks());
+    if total == 0 {
+        return "no tasks".into();
+    }
     let parts = outcomes([
-        (job.completed, "ok"),
-        (job.failed, "failed"),
-        (job.canceled, "canceled"),
-        (running, "running"),
-        (left, "not begun"),
+        (counts.completed(), "ok"),
+        (counts.failed(), "failed"),
+        (counts.canceled(), "canceled"),
+        // Of a log that is not followed to its end, some run.
+        (counts.running(), "running"),
+        (total.saturating_sub(counts.ended() + counts.running()), "not begun"),
     ]);
-    format!("{} in {}: {parts}", count(job.total(), "task"), took(job.elapsed(now)))
+    format!("{} in {}: {parts}", count(total, "task"), took(row.elapsed.unwrap_or_default()))
+}
+
+/// Whether a task has not ended well.
+pub(super) fn has_failed(job: &Known, now: Timestamp) -> bool {
+    let counts = job.rows.job(now).counts;
+    counts.failed() > 0 || counts.canceled() > 0
 }
 
 /// `197 ok, 3 failed`: what there is of each.

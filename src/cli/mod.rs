@@ -6,17 +6,16 @@
 //! - `watch`, `log`, `status`: what an event log says, as bars, as `sentence`s and as a table. `following` waits for more of
 //!   it, `source` is what can't be one, `problems` is what is wrong with it.
 //! - `board`: what is known of jobs, folded from events and nothing else. So it shows a live job as well as a log.
-//! - `frame`: the board as lines of a given width. `bars`: lines on a terminal. `lines`: the board where there is none.
+//! - `screen`: where bars and printed lines go, `collected` being the bars' part of it. `lines`: the board where there is no terminal.
 //!
 //! Exit codes: see `exit`.
 
 mod args;
-mod bars;
 mod board;
+mod collected;
 mod exit;
 mod feeder;
 mod following;
-mod frame;
 mod input;
 mod lines;
 mod log;
@@ -29,7 +28,6 @@ mod page;
 mod page;
 mod problems;
 mod program;
-mod quantity;
 mod record;
 mod run;
 mod screen;

@@ -7,9 +7,8 @@ use super::args::{Outputs, RunArgs};
 use super::board::{Board, Ended};
 use super::exit::{Exit, UsageError, chain};
 use super::feeder::{self, Feeding, Settings};
-use super::frame::Layout;
 use super::input::Input;
-use super::lines::{cut_line, ended_line, summary_line};
+use super::lines::{cut_line, ended_line, has_failed, summary_line};
 use super::page::Page;
 use super::program::Printed;
 use super::record::{NotRecorded, RecordOptions, Records};
@@ -23,6 +22,7 @@ use crate::model::{
     CancelReason, Event, JobId, JobState, JobStateChanged, TaskCompleted, TaskState, Timestamp,
 };
 use crate::scheduler::LocalScheduler;
+use crate::view::terminal::Layout;
 
 /// Between two frames: about twelve a second.
 pub(super) const FRAME: Duration = Duration::from_millis(80);
@@ -171,7 +171,7 @@ impl Show {
                 self.board.expect(self.job.id(), all);
             }
             let (board, now) = (&self.board, self.now());
-            let drawn = self.screen.draw(|size| layout.lines(board, now, size));
+            let drawn = self.screen.draw(|size| layout.lines(board.rows(), now, size));
             written = written.and(
                 drawn.inspect_err(|error| self.job.cancel(format!("standard output: {error}"))),
             );
@@ -185,7 +185,7 @@ impl Show {
         if written.is_ok() {
             self.screen.say(&summary_line(self.board.job(job), now));
         }
-        let failed = self.board.job(job).is_some_and(|job| job.failed > 0 || job.canceled > 0);
+        let failed = self.board.job(job).is_some_and(|job| has_failed(job, now));
         (failed, written.and(self.screen.finish()))
     }
 

@@ -5,9 +5,9 @@ use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::bars::Bars;
+use super::collected::Collected;
 use super::exit::Exit;
-use super::frame::{Line, Size};
+use crate::view::terminal::{Bars, Canvas, Line, Size, has_colors, is_drawable, size};
 
 /// Where something is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +20,20 @@ pub(super) enum To {
 #[derive(Debug)]
 pub(super) struct Screen {
     /// If standard error is a terminal that can move its cursor.
-    bars: Option<Bars>,
+    bars: Option<Drawn>,
     stdout_is_terminal: bool,
     /// What is to be written with the next frame.
     pending: Vec<(To, Vec<u8>)>,
     pending_bytes: usize,
     /// Standard output was closed.
     no_stdout: bool,
+}
+
+/// Bars, and where what they draw is collected.
+#[derive(Debug)]
+struct Drawn {
+    bars: Bars,
+    collected: Collected,
 }
 
 /// As much is kept before it is written, about.
@@ -36,11 +43,8 @@ impl Screen {
     /// `others_write`: somebody else writes to standard output, which would be in the way of bars if it is a terminal.
     pub(super) fn new(others_write: bool) -> Screen {
         let stdout_is_terminal = io::stdout().is_terminal();
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let dumb = variable("TERM").is_some_and(|term| term == "dumb");
-        let bars = (io::stderr().is_terminal() && !dumb && !(others_write && stdout_is_terminal))
-            .then(|| Bars::new(variable("NO_COLOR").is_none(), size()).ok())
-            .flatten();
+        let bars =
+            (is_drawable() && !(others_write && stdout_is_terminal)).then(Drawn::new).flatten();
         Screen { bars, stdout_is_terminal, pending: Vec::new(), pending_bytes: 0, no_stdout: false }
     }
 
@@ -91,7 +95,7 @@ impl Screen {
         let shares =
             self.stdout_is_terminal || self.pending.iter().any(|(to, _)| *to == To::Stderr);
         let mut frame = match &mut self.bars {
-            Some(bars) if shares && !self.pending.is_empty() => bars.clear(),
+            Some(drawn) if shares && !self.pending.is_empty() => drawn.clear(),
             _ => String::new(),
         }
         .into_bytes();
@@ -110,8 +114,8 @@ impl Screen {
             }
         }
         self.pending_bytes = 0;
-        if let Some(bars) = &mut self.bars {
-            frame.extend_from_slice(bars.draw(lines(size), size).as_bytes());
+        if let Some(drawn) = &mut self.bars {
+            frame.extend_from_slice(drawn.draw(lines(size), size).as_bytes());
         }
         to_stderr(&mut frame);
         result
@@ -122,10 +126,32 @@ impl Screen {
     /// # Errors
     /// As [`draw`](Screen::draw).
     pub(super) fn finish(mut self) -> io::Result<()> {
-        if let Some(mut bars) = self.bars.take() {
-            to_stderr(&mut bars.clear().into_bytes());
+        if let Some(mut drawn) = self.bars.take() {
+            to_stderr(&mut drawn.clear().into_bytes());
         }
         self.draw(|_| Vec::new())
+    }
+}
+
+impl Drawn {
+    fn new() -> Option<Drawn> {
+        let collected = Collected::new(size());
+        // The template is right.
+        let bars = Bars::new(Canvas::on(Box::new(collected.clone())), has_colors()).ok()?;
+        Some(Drawn { bars, collected })
+    }
+
+    /// What to write so that these lines are shown in place of those before.
+    fn draw(&mut self, lines: Vec<Line>, size: Size) -> String {
+        self.collected.resize(size);
+        self.bars.draw(lines, size);
+        self.collected.take()
+    }
+
+    /// What to write so that they are gone, and the cursor is where they began.
+    fn clear(&mut self) -> String {
+        self.bars.clear();
+        self.collected.take()
     }
 }
 
@@ -157,15 +183,5 @@ fn to_stderr(text: &mut Vec<u8>) {
     if !text.is_empty() {
         let _ = io::stderr().write_all(text);
         text.clear();
-    }
-}
-
-/// The terminal's size at this moment.
-fn size() -> Size {
-    match rustix::termios::tcgetwinsize(io::stderr()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
-            Size { width: size.ws_col.into(), height: size.ws_row.into() }
-        }
-        _ => Size { width: 80, height: 24 },
     }
 }

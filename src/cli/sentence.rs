@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lines::outcomes;
-use super::quantity::{amount, took};
-use super::text::{printable, shortened};
-use crate::model::{Cause, Event, JobId, TaskId, TaskProgressUpdated, Timestamp};
+use super::text::{progress, took};
+use crate::model::{Cause, Event, JobId, TaskId, Timestamp};
+use crate::view::terminal::{printable, shortened};
 
 /// The longest name in a line, in characters.
 const LONGEST: usize = 120;
@@ -50,8 +50,13 @@ impl Sentences {
                 )
             }
             Event::TaskProgressUpdated(update) => {
-                // Only properties have changed.
-                let told = Some(progress(update)).filter(|told| !told.is_empty())?;
+                let (unit, message) = (update.unit.as_deref(), update.message.as_deref());
+                let told = progress(update.progress, update.total, unit, message);
+                let told = told.collect::<Vec<_>>().join("  ");
+                if told.is_empty() {
+                    // Only properties have changed.
+                    return None;
+                }
                 ("progress".into(), format!("{}: {told}", self.task(job, update.task)))
             }
             Event::TaskCompleted(ended) => {
@@ -101,10 +106,4 @@ fn time(at: Timestamp) -> String {
 
 fn because(cause: Option<&Cause>) -> String {
     cause.map(|cause| format!(": {}", printable(&cause.to_string()))).unwrap_or_default()
-}
-
-fn progress(update: &TaskProgressUpdated) -> String {
-    let amount = amount(update.progress, update.total, update.unit.as_deref());
-    let message = update.message.as_deref().map(|message| printable(message).into_owned());
-    [amount, message].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::exit::UsageError;
-use super::text::printable;
+use crate::view::terminal::printable;
 
 /// Refuses what is there and no file: opening a pipe waits for somebody to write to it, and devices have no end.
 ///

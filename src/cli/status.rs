@@ -9,13 +9,13 @@ use std::time::UNIX_EPOCH;
 use super::args::StatusArgs;
 use super::exit::{Exit, UsageError};
 use super::problems::Problems;
-use super::quantity::{amount, took};
 use super::screen::{say, unwritten};
 use super::source::check_present;
-use super::text::{count, printable, shortened};
+use super::text::{count, progress, took};
 use crate::base::Clock;
 use crate::event_log::{Reader, Replay};
 use crate::model::{JobSnapshot, TaskSnapshot, Timestamp};
+use crate::view::terminal::{printable, shortened};
 
 /// As many tasks of each sort are listed, unless all are asked for.
 const LISTED: usize = 20;
@@ -179,8 +179,8 @@ fn list(text: &mut String, job: &JobSnapshot, all: bool) {
             details.push(format!("attempt {}", task.attempt));
         }
         if !task.state.is_terminal() {
-            details.extend(amount(task.progress, task.total, task.unit.as_deref()));
-            details.extend(task.message.as_deref().map(|message| printable(message).into_owned()));
+            let (unit, message) = (task.unit.as_deref(), task.message.as_deref());
+            details.extend(progress(task.progress, task.total, unit, message));
         }
         details.extend(task.error.as_ref().map(|error| printable(&error.message).into_owned()));
         let _ = writeln!(text, "  {:<width$}  {}", task.state.as_str(), details.join("  "));

@@ -1,43 +1,34 @@
-//! Text that others wrote, made safe for a terminal. Knows no terminal.
+//! Counts, times and amounts as the lines of the command have them. Knows no terminal.
 
-use std::borrow::Cow;
+use std::time::Duration;
 
-/// The text on one line, without codes that a terminal would act on.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mut printable = String::with_capacity(text.len() + 16);
-    for char in text.chars() {
-        if is_harmful(char) {
-            printable.extend(char.escape_default());
-        } else {
-            printable.push(char);
-        }
-    }
-    Cow::Owned(printable)
-}
-
-/// The same, and no longer than `most` characters.
-pub(super) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        None => printable(text),
-        Some(_) => {
-            let end = text.char_indices().nth(most.saturating_sub(3)).map_or(0, |(at, _)| at);
-            Cow::Owned(format!("{}...", printable(&text[..end])))
-        }
-    }
-}
-
-/// Controls, ends of lines, and what changes the direction of writing.
-fn is_harmful(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
-}
+use crate::view::terminal::printable;
+use crate::view::{amount, duration};
 
 /// `1` is "1 task", all else "2 tasks".
 pub(super) fn count(n: usize, thing: &str) -> String {
     if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
+}
+
+/// A time with tenths of seconds, if it is short.
+pub(super) fn took(time: Duration) -> String {
+    if time < Duration::from_secs(60) {
+        format!("{:.1}s", time.as_secs_f64())
+    } else {
+        duration(time)
+    }
+}
+
+/// How far something is and what it is doing, as far as it has said so.
+pub(super) fn progress(
+    progress: Option<f64>,
+    total: Option<f64>,
+    unit: Option<&str>,
+    message: Option<&str>,
+) -> impl Iterator<Item = String> {
+    let amount = progress.map(|progress| amount(progress, total, unit));
+    let message = message.map(str::to_owned);
+    [amount, message].into_iter().flatten().map(|text| printable(&text).into_owned())
 }
 
 #[cfg(test)]
@@ -45,18 +36,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_acts_on_is_escaped() {
-        assert_eq!(
-            printable("echo \x1b[2J\r\n\tx\u{9b}y\u{202e}z"),
-            "echo \\u{1b}[2J\\r\\n\\tx\\u{9b}y\\u{202e}z"
-        );
-        assert_eq!(printable("größe 大きさ"), "größe 大きさ");
+    fn short_times_have_tenths() {
+        assert_eq!(took(Duration::from_millis(1_250)), "1.2s");
+        assert_eq!(took(Duration::from_millis(61_250)), "1m01s");
     }
 
     #[test]
-    fn long_text_is_cut() {
-        assert_eq!(shortened("abcdef", 6), "abcdef");
-        assert_eq!(shortened("abcdefg", 6), "abc...");
-        assert_eq!(shortened("äöüäöüä", 6), "äöü...");
+    fn what_was_not_said_is_left_out() {
+        let told = |done, message| {
+            progress(done, Some(4.0), Some("fi\x1bles"), message).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(told(Some(1.0), Some("a\nb")), "1/4 fi\\u{1b}les, a\\nb");
+        assert_eq!(told(None, None), "");
     }
 }

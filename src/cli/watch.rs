@@ -6,16 +6,16 @@ use super::args::WatchArgs;
 use super::board::Board;
 use super::exit::{Exit, UsageError};
 use super::following::{Following, Next};
-use super::frame::Layout;
-use super::lines::{ended_line, summary_line};
+use super::lines::{ended_line, has_failed, summary_line};
 use super::problems::Problems;
 use super::run::FRAME;
 use super::screen::Screen;
 use super::source::{check_readable, shown};
-use super::text::{count, shortened};
+use super::text::count;
 use crate::base::Clock;
 use crate::event_log::{Entry, Follower};
 use crate::model::{Event, JobId, Timestamp};
+use crate::view::terminal::{Layout, shortened};
 
 /// How long a log is silent before it is asked whether somebody writes it.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -94,7 +94,7 @@ impl Watch {
             }
             let (board, now) = (&self.board, self.now());
             // Nothing but standard error is written to.
-            _ = self.screen.draw(|size| layout.lines(board, now, size));
+            _ = self.screen.draw(|size| layout.lines(board.rows(), now, size));
             due = self.clock.now() + FRAME;
         };
         self.end(interrupted)
@@ -137,12 +137,12 @@ impl Watch {
     /// Whether there were jobs and all have ended.
     fn is_over(&self) -> bool {
         let mut jobs = self.board.jobs();
-        jobs.len() > 0 && jobs.all(|(_, job)| job.state.is_terminal())
+        jobs.len() > 0 && jobs.all(|(_, job)| job.rows.state().is_terminal())
     }
 
     /// Says so if nobody writes the log any more, as its writer was killed.
     fn ask(&mut self) {
-        let jobs = self.board.jobs().filter(|(_, job)| !job.state.is_terminal()).count();
+        let jobs = self.board.jobs().filter(|(_, job)| !job.rows.state().is_terminal()).count();
         if jobs > 0 && self.following.follower.is_written() == Some(false) {
             let have = if jobs == 1 { "has" } else { "have" };
             let jobs = count(jobs, "job");
@@ -161,10 +161,11 @@ impl Watch {
             self.screen.say(&format!("{earlier}: `milepost status` lists them"));
         }
         for (_, job) in &jobs[earlier..] {
-            let name = shortened(job.name.as_deref().unwrap_or("a job"), 80);
+            let name = job.rows.job(now).name;
+            let name = shortened(name.as_deref().unwrap_or("a job"), 80);
             self.screen.say(&format!("{name}: {}", summary_line(Some(job), now)));
         }
-        let failed = jobs.iter().any(|(_, job)| job.failed > 0 || job.canceled > 0);
+        let failed = jobs.iter().any(|(_, job)| has_failed(job, now));
         if let Some(rest) = self.problems.rest(&self.following.follower.path()) {
             self.screen.say(&rest);
         }

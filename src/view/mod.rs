@@ -3,6 +3,7 @@
 //! - [`Inbox`] ([`Job::inbox`](crate::Job::inbox)) and [`Job::forward`](crate::Job::forward): events for a loop that draws frames,
 //!   and for any channel.
 //! - [`Rows`]: what is shown of a job and its tasks, folded from its events: shares, rates, times left, messages.
+//! - `terminal` (feature `indicatif`): a job's bars in a terminal.
 //! - `tui`: a job and its rows as widgets of ratatui (feature `ratatui`).
 //! - `web`: jobs as a web page, and as JSON and events for other programs (feature `web`).
 //!
@@ -11,6 +12,8 @@
 mod forward;
 mod inbox;
 mod rows;
+#[cfg(feature = "indicatif")]
+pub mod terminal;
 mod text;
 #[cfg(feature = "ratatui")]
 pub mod tui;

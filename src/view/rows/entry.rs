@@ -1,4 +1,4 @@
-//! [`Entry`]: what is known of a task. Knows no other task.
+//! What is kept of a task for its row. Knows no other task.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,7 +14,7 @@ pub(super) struct Entry {
     pub(super) state: TaskState,
     pub(super) attempt: u32,
     /// Most of a job's tasks have not begun.
-    details: Option<Box<Details>>,
+    pub(super) details: Option<Box<Details>>,
 }
 
 #[derive(Debug, Default)]
@@ -32,24 +32,19 @@ pub(super) struct Details {
     pub(super) error: Option<Arc<Failure>>,
 }
 
-/// The name of a task of which only later events are known.
-pub(super) fn nameless(task: TaskId) -> Arc<str> {
-    format!("task {task}").into()
-}
-
 impl Details {
     /// Those of a task that has not begun.
-    fn nothing() -> &'static Details {
+    pub(super) fn nothing() -> &'static Details {
         static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
         &NOTHING
     }
 
-    fn total(&self) -> Option<f64> {
+    pub(super) fn total(&self) -> Option<f64> {
         // A weight in a unit is a total known beforehand.
         self.report.total.or(self.unit.as_ref().and(self.weight))
     }
 
-    fn fraction(&self) -> Option<f64> {
+    pub(super) fn fraction(&self) -> Option<f64> {
         fraction(self.report.progress, self.total())
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::entry::{Entry, nameless};
+use super::entry::Entry;
 use super::group::{Group, Groups};
 use super::pace::Pace;
 use super::row::{JobRow, TaskRow};
@@ -193,6 +193,11 @@ impl Rows {
         self.version
     }
 
+    #[allow(dead_code, reason = "only bars ask for it, which are a feature")]
+    pub(crate) fn state(&self) -> JobState {
+        self.state.unwrap_or(JobState::Pending)
+    }
+
     /// Changes a task's entry, and the sums and groups with it. One of which nothing was known gets an entry.
     fn with<R>(
         &mut self,
@@ -338,7 +343,7 @@ impl Rows {
         // Who was told otherwise did not know of those that are there.
         let expected = self.expected.map(|expected| expected.max(self.counts.total()));
         let progress = self.sums.progress(self.counts, expected);
-        let state = self.state.unwrap_or(JobState::Pending);
+        let state = self.state();
         let elapsed = self.started.map(|at| self.ended.unwrap_or(now).duration_since(at));
         let on_the_whole = || {
             let seconds = elapsed.map(|elapsed| elapsed.as_secs_f64()).unwrap_or_default();
@@ -437,4 +442,9 @@ impl Rows {
     pub fn failed(&self, now: impl Into<Timestamp>) -> impl Iterator<Item = TaskRow<'_>> {
         self.page_of(Group::Failed, 0..usize::MAX, now)
     }
+}
+
+/// The name of a task of which only later events are known.
+fn nameless(task: TaskId) -> Arc<str> {
+    format!("task {task}").into()
 }

@@ -261,6 +261,9 @@ mod tests {
             prop_assert_eq!(tasks(ours_set.without(&theirs_set)), only);
             let (mut all, all_tasks) = (ours_set, ours.union(&theirs).copied().collect::<Vec<_>>());
             all.extend(theirs_set.without(&all));
+            for (place, task) in all_tasks.iter().enumerate() {
+                prop_assert_eq!(all.place(TaskId::new(*task)), Some(place));
+            }
             prop_assert_eq!(tasks(all), all_tasks);
         }
     }

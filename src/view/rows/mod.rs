@@ -1,10 +1,9 @@
 //! What is shown of a job: a model that is folded from its events, and read row by row.
 //!
 //! - `fold`: [`Rows`], which takes events in; what it costs is by what has changed, not by how many tasks there are.
-//! - `entry`: what is known of a task.
 //! - `row`: [`JobRow`] and [`TaskRow`], what is read of it at a moment.
 //! - `group`: which rows come first.
-//! - `table`: where a task's row is found.
+//! - `entry` and `table`: what is kept of a task, and where it is found.
 //! - `list` and `filter`: [`List`], the rows in their order, and [`Filter`], which of them are shown.
 //! - `pace`: how fast something goes, and when it will be there.
 //!

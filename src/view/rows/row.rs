@@ -87,7 +87,7 @@ pub struct TaskRow<'a> {
     pub rate: Option<f64>,
     /// The time left, if it goes on like this; none if nobody can know.
     pub eta: Option<Duration>,
-    /// The time since its first attempt began, to its end if it has ended; none if none has begun.
+    /// The time since its first attempt began, to its end if it has ended; none if none has.
     pub elapsed: Option<Duration>,
     /// What went wrong.
     pub error: Option<&'a Arc<Failure>>,

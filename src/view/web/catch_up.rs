@@ -41,6 +41,9 @@ struct Kept {
 impl Batches {
     /// The first of the lifecycle events after `pos`, up to `until` at most. None if they are not retained any more.
     pub(super) fn next(&self, core: &Arc<JobCore>, pos: u64, until: u64) -> Option<Batch> {
+        if pos >= until {
+            return Some(Batch { bytes: Bytes::new(), until: pos });
+        }
         let end = ((pos / EVENTS + 1) * EVENTS).min(until);
         // Read in the lock: others who want the same wait for it, and don't read it too.
         let mut kept = self.0.lock();

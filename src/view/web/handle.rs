@@ -92,7 +92,7 @@ impl fmt::Debug for Web {
 /// use milepost::view::web::Web;
 ///
 /// let web = Web::builder(&Tracker::new())
-///     .control("a long random text that nobody guesses")
+///     .control("a-long-random-text-that-nobody-guesses")
 ///     .max_clients(100)
 ///     .build()?;
 /// # drop(web);

@@ -13,7 +13,7 @@ const NO_SNIFF: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
 
 /// The page, with a number of its own that the browser knows its script and style by.
 pub(super) async fn page(State(web): State<Web>) -> Response {
-    let nonce = Uuid::now_v7().simple().to_string();
+    let nonce = Uuid::new_v4().simple().to_string();
     let control = if web.hub().settings.token.is_some() { "on" } else { "off" };
     let page = PAGE.replace("__NONCE__", &nonce).replace("__CONTROL__", control);
     let policy = format!(

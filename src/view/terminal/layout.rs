@@ -1,111 +1,116 @@
-//! The board as lines for a terminal of a given size. Knows no terminal, and changes nothing.
+//! Rows as lines for a terminal of a given size. Knows no terminal, and changes nothing.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet};
 
-use super::board::{Board, JobView, Running};
-use super::quantity::{amount, short};
-use super::text::{count, printable, shortened};
+use console::{measure_text_width, truncate_str};
+
+use super::safe::{printable, shortened};
 use crate::model::{JobId, JobState, TaskId, TaskState, Timestamp};
+use crate::view::{Group, JobRow, Rows, TaskRow, duration, rate};
 
 /// Columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    pub(super) width: usize,
-    pub(super) height: usize,
+pub(crate) struct Size {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Job,
     Task,
     Note,
 }
 
-/// A line: a head of as many columns as chars that fits, and a text of which there is as much as fits behind it.
+/// A line: a head that fits, and a text of which there is as much as fits behind it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Line {
-    pub(super) kind: Kind,
-    pub(super) head: String,
-    pub(super) text: String,
+pub(crate) struct Line {
+    pub(crate) kind: Kind,
+    pub(crate) head: String,
+    pub(crate) text: String,
 }
 
 /// Lays lines out. A task keeps its line for as long as it runs, so that nothing jumps.
 #[derive(Debug, Default)]
-pub(super) struct Layout {
-    rows: BTreeMap<JobId, Vec<Option<TaskId>>>,
+pub(crate) struct Layout {
+    places: BTreeMap<JobId, Vec<Option<TaskId>>>,
 }
 
 impl Layout {
     /// The lines for all jobs; fewer than the terminal's height.
-    pub(super) fn lines(&mut self, board: &Board, now: Timestamp, size: Size) -> Vec<Line> {
+    pub(crate) fn lines<'a>(
+        &mut self,
+        jobs: impl IntoIterator<Item = (JobId, &'a Rows)>,
+        now: Timestamp,
+        size: Size,
+    ) -> Vec<Line> {
+        let mut jobs: Vec<_> = jobs.into_iter().collect();
+        let known: HashSet<JobId> = jobs.iter().map(|(id, _)| *id).collect();
+        self.places.retain(|job, _| known.contains(job));
+        // Those that have ended are the first to be left out.
+        jobs.sort_by_key(|(_, rows)| rows.state().is_terminal());
         let mut room = size.height.saturating_sub(1).max(1);
         let mut lines = Vec::new();
-        let mut jobs_left = board.jobs().len();
-        self.rows.retain(|job, _| board.job(*job).is_some());
-        // Those that have ended are the first to be left out.
-        let mut jobs: Vec<_> = board.jobs().collect();
-        jobs.sort_by_key(|(_, job)| job.state.is_terminal());
+        let mut jobs_left = jobs.len();
         for (id, job) in jobs {
             if room == 1 && jobs_left > 1 {
-                lines.push(note(format!("and {} more", count(jobs_left, "job"))));
+                lines.push(note(format!("and {jobs_left} jobs more")));
                 break;
             }
-            lines.push(job_line(job, now, size.width));
+            lines.push(job_line(&job.job(now), size.width));
             room -= 1;
             jobs_left -= 1;
             // A line for each job that is to come, and of the others a fair share.
             let share = room.saturating_sub(jobs_left) / (jobs_left + 1);
-            let rows = self.rows.entry(id).or_default();
-            let hidden = assign(rows, &job.running, share);
-            for task in rows.iter() {
-                let running = task.and_then(|task| job.running.get(&task));
-                lines.push(running.map_or_else(
-                    || note(String::new()),
-                    |running| task_line(running, now, size.width),
-                ));
+            let places = self.places.entry(id).or_default();
+            let hidden = assign(places, job, now, share);
+            for task in places.iter() {
+                let row = task.and_then(|task| job.task(task, now));
+                lines.push(
+                    row.map_or_else(|| note(String::new()), |row| task_line(&row, size.width)),
+                );
             }
-            if hidden > 0 && share > 0 {
+            let is_told = hidden > 0 && share > 0;
+            if is_told {
                 lines.push(note(format!("and {hidden} more")));
             }
-            room = room.saturating_sub(rows.len() + usize::from(hidden > 0 && share > 0));
+            room = room.saturating_sub(places.len() + usize::from(is_told));
         }
         lines
     }
 }
 
-/// Gives tasks that run a row each, as far as there is room. Returns how many have none.
-fn assign(
-    rows: &mut Vec<Option<TaskId>>,
-    running: &BTreeMap<TaskId, Running>,
-    room: usize,
-) -> usize {
-    // One row says how many have none.
-    let most = if running.len() > room { room.saturating_sub(1) } else { room };
-    for row in rows.iter_mut() {
-        *row = row.filter(|task| running.contains_key(task));
+/// Gives tasks that run a place each, as far as there is room. Returns how many have none.
+fn assign(places: &mut Vec<Option<TaskId>>, job: &Rows, now: Timestamp, room: usize) -> usize {
+    let running = job.count(Group::Running);
+    // One place says how many have none.
+    let most = if running > room { room.saturating_sub(1) } else { room };
+    let runs = |task: &TaskId| job.task(*task, now).is_some_and(|row| row.state.is_active());
+    for place in places.iter_mut() {
+        *place = place.filter(runs);
     }
-    // Once most rows are empty, or there is no room for them, the others move up.
-    if running.len() * 2 < rows.len() || rows.len() > most {
-        rows.retain(Option::is_some);
-        rows.truncate(most);
+    // Once most places are empty, or there is no room for them, the others move up.
+    if running * 2 < places.len() || places.len() > most {
+        places.retain(Option::is_some);
+        places.truncate(most);
     }
-    let mut shown: Vec<TaskId> = rows.iter().flatten().copied().collect();
+    let mut shown: Vec<TaskId> = places.iter().flatten().copied().collect();
     shown.sort_unstable();
     let mut free = 0;
-    for task in running.keys().filter(|task| shown.binary_search(task).is_err()) {
-        while rows.get(free).is_some_and(Option::is_some) {
+    let running_tasks = job.running(now).map(|row| row.task);
+    for task in running_tasks.filter(|task| shown.binary_search(task).is_err()) {
+        while places.get(free).is_some_and(Option::is_some) {
             free += 1;
         }
-        if free < rows.len() {
-            rows[free] = Some(*task);
-        } else if rows.len() < most {
-            rows.push(Some(*task));
+        if free < places.len() {
+            places[free] = Some(task);
+        } else if places.len() < most {
+            places.push(Some(task));
         } else {
             break;
         }
     }
-    running.len() - rows.iter().flatten().count()
+    running - places.iter().flatten().count()
 }
 
 fn note(text: String) -> Line {
@@ -116,15 +121,20 @@ fn note(text: String) -> Line {
 /// What a line may have, with how much it matters: 0 most.
 type Part = (u8, String);
 
-fn job_line(job: &JobView, now: Timestamp, width: usize) -> Line {
+/// From here on, parts matter less than the name behind them.
+const LESS_THAN_NAME: u8 = 8;
+
+/// The line for a job.
+pub(super) fn job_line(job: &JobRow, width: usize) -> Line {
     let mut parts: Vec<Part> = Vec::new();
-    if let Some(fraction) = job.fraction() {
+    if let Some(fraction) = job.fraction {
         parts.push((6, bar(fraction, 20)));
     }
     // A number that grows while the input is read is no goal.
+    let (ended, total) = (job.counts.ended(), job.total_tasks());
     let done = match job.expected {
-        Some(_) => format!("{}/{}", job.ended(), job.total()),
-        None => format!("{} of {} so far", job.ended(), job.total()),
+        Some(_) => format!("{ended}/{total}"),
+        None => format!("{ended} of {total} so far"),
     };
     parts.push((0, done));
     let state = match job.state {
@@ -134,32 +144,38 @@ fn job_line(job: &JobView, now: Timestamp, width: usize) -> Line {
     };
     parts.extend(state.map(|state| (2, state.to_owned())));
     for (matters, n, what) in [
-        (1, job.failed, "failed"),
-        (5, job.canceled, "canceled"),
-        (3, job.running.len(), "running"),
+        (1, job.counts.failed(), "failed"),
+        (5, job.counts.canceled(), "canceled"),
+        (3, job.counts.running(), "running"),
     ] {
         if n > 0 {
             parts.push((matters, format!("{n} {what}")));
         }
     }
-    let elapsed = job.elapsed(now);
-    if let Some(rate) = rate(job.ended(), elapsed) {
-        parts.push((8, rate));
+    // The tasks are counted already.
+    let unit = Some(&*job.unit).filter(|unit| *unit != "tasks");
+    if unit.is_some() {
+        parts.push((9, printable(&job.amount()).into_owned()));
     }
-    parts.push((7, short(elapsed)));
-    if let Some(left) = job.left(now) {
-        parts.push((4, format!("ETA {}", short(left))));
+    if let Some(per_second) = job.rate {
+        parts.push((8, printable(&rate(per_second, unit)).into_owned()));
     }
-    let head = fitting(parts, width);
-    // Where there is no room for the blanks before it, there is none for a name.
-    let name = job.name.as_deref().filter(|_| head.is_empty() || head.ends_with(' '));
-    let text = name.map(|name| printable(name).into_owned());
-    Line { kind: Kind::Job, head, text: text.unwrap_or_default() }
+    parts.push((7, duration(job.elapsed.unwrap_or_default())));
+    if let Some(eta) = job.eta {
+        parts.push((4, format!("ETA {}", duration(eta))));
+    }
+    let mut text = printable(job.name.as_deref().unwrap_or_default()).into_owned();
+    let head = fitting(parts, width, measure_text_width(&text));
+    if !head.is_empty() && !head.ends_with(' ') {
+        // Where there is no room for the blanks before it, there is none for a name.
+        text.clear();
+    }
+    Line { kind: Kind::Job, head, text }
 }
 
-fn task_line(running: &Running, now: Timestamp, width: usize) -> Line {
+fn task_line(task: &TaskRow<'_>, width: usize) -> Line {
     let mut parts: Vec<Part> = Vec::new();
-    match running.fraction() {
+    match task.fraction {
         Some(fraction) => {
             parts.push((0, format!("{:>3}%", (fraction * 100.0) as u32)));
             parts.push((2, bar(fraction, 10)));
@@ -170,56 +186,56 @@ fn task_line(running: &Running, now: Timestamp, width: usize) -> Line {
             parts.push((2, " ".repeat(12)));
         }
     }
-    parts.push((1, format!("{:>6}", short(now.duration_since(running.since)))));
+    parts.push((1, format!("{:>6}", duration(task.elapsed.unwrap_or_default()))));
     // At least half of the line is the task's.
-    let mut head = format!(" {}", fitting(parts, width / 2));
+    let mut head = format!(" {}", fitting(parts, width / 2, 0));
     if !head.ends_with(' ') {
         head.push(' ');
     }
     let mut details = Vec::new();
-    match running.state {
+    match task.state {
         TaskState::Suspended => details.push("suspended".to_owned()),
         TaskState::Canceling => details.push("canceling".to_owned()),
         _ => {}
     }
-    if running.attempt > 1 {
-        details.push(format!("attempt {}", running.attempt));
+    if task.attempt > 1 {
+        details.push(format!("attempt {}", task.attempt));
     }
     // A share alone is in the head.
-    if running.unit.is_some() || running.fraction().is_none() {
-        details.extend(amount(running.progress, running.total, running.unit.as_deref()));
+    if task.unit.is_some() || task.fraction.is_none() {
+        details.extend(task.amount().map(|amount| printable(&amount).into_owned()));
     }
-    details.extend(running.message.as_deref().map(|message| printable(message).into_owned()));
+    details.extend(task.message.map(|message| printable(message).into_owned()));
     let name = if details.is_empty() {
-        printable(&running.name)
+        printable(task.name)
     } else {
         // What it is doing should be seen too.
-        shortened(&running.name, (width.saturating_sub(head.len()) / 2).max(8))
+        shortened(task.name, (width.saturating_sub(head.len()) / 2).max(8))
     };
     details.insert(0, name.into_owned());
     Line { kind: Kind::Task, head, text: details.join("  ") }
 }
 
-/// The parts that matter most and fit, in their order, each followed by two blanks.
-fn fitting(parts: Vec<Part>, width: usize) -> String {
+/// The parts that matter most and fit, in their order, each followed by two blanks. Some only if a name of this width fits too.
+fn fitting(parts: Vec<Part>, width: usize, name: usize) -> String {
     let mut by_matter: Vec<usize> = (0..parts.len()).collect();
     by_matter.sort_by_key(|&part| parts[part].0);
     let (mut used, mut kept) = (0, vec![false; parts.len()]);
     for part in by_matter {
-        let length = parts[part].1.len() + 2;
+        let length = measure_text_width(&parts[part].1) + 2;
+        let name = if parts[part].0 < LESS_THAN_NAME { 0 } else { name };
         // The blanks at the end may be cut off.
-        if used + length > width + 1 {
+        if used + length + name > width + 1 {
             break;
         }
         used += length;
         kept[part] = true;
     }
-    let mut line = String::with_capacity(width + 2);
+    let mut line = String::new();
     for (part, _) in parts.into_iter().zip(kept).filter(|(_, kept)| *kept) {
         line.extend([&part.1, "  "]);
     }
-    line.truncate(width.saturating_sub(1));
-    line
+    truncate_str(&line, width.saturating_sub(1), "").into_owned()
 }
 
 fn bar(fraction: f64, length: usize) -> String {
@@ -229,30 +245,33 @@ fn bar(fraction: f64, length: usize) -> String {
     format!("[{done}{}{left}]", if tip == 1 { ">" } else { "" })
 }
 
-fn rate(done: usize, elapsed: Duration) -> Option<String> {
-    let seconds = elapsed.as_secs_f64();
-    if done == 0 || seconds < 1.0 {
-        return None;
-    }
-    let rate = done as f64 / seconds;
-    Some(match rate {
-        10.0.. => format!("{rate:.0}/s"),
-        0.5.. => format!("{rate:.1}/s"),
-        _ => format!("{:.1}/min", rate * 60.0),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::base::ManualClock;
+    use crate::bus::EventStream;
     use crate::job::{Job, TaskError, TaskReporter};
+    use crate::model::Event;
+    use crate::view::Keep;
+
+    fn rows(job: &Job) -> Rows {
+        let mut rows = Rows::new().keep(Keep::Live);
+        job.events().drain(|event| rows.apply(&event));
+        rows
+    }
+
+    fn now(clock: &ManualClock) -> Timestamp {
+        Timestamp::from_micros(clock.clock().wall_micros())
+    }
 
     struct Scene {
         clock: ManualClock,
         job: Job,
+        events: EventStream<Event>,
         tasks: Vec<TaskReporter>,
-        board: Board,
+        rows: Rows,
         layout: Layout,
     }
 
@@ -266,18 +285,18 @@ mod tests {
             for task in &tasks {
                 task.running().expect("it can");
             }
-            Scene { clock, job, tasks, board: Board::default(), layout: Layout::default() }
+            let (rows, layout) = (Rows::new().keep(Keep::Live), Layout::default());
+            Scene { clock, events: job.events(), job, tasks, rows, layout }
         }
 
         fn lines(&mut self, width: usize, height: usize) -> Vec<String> {
-            let now = Timestamp::from_micros(self.clock.clock().wall_micros());
-            self.board = Board::default();
-            let mut events = self.job.events();
-            while let Some(event) = events.try_recv() {
-                self.board.apply(&event);
-            }
-            self.board.expect(self.job.id(), 10);
-            let lines = self.layout.lines(&self.board, now, Size { width, height });
+            self.events.drain(|event| self.rows.apply(&event));
+            self.rows.expect(10);
+            let lines = self.layout.lines(
+                [(self.job.id(), &self.rows)],
+                now(&self.clock),
+                Size { width, height },
+            );
             lines
                 .into_iter()
                 .map(|line| format!("{}{}", line.head, line.text).trim_end().to_owned())
@@ -297,7 +316,7 @@ mod tests {
         assert_eq!(
             scene.lines(100, 24),
             [
-                "[==>                 ]  1/10  1 failed  2 running  0.9/min  1m05s  ETA 6m08s  copy",
+                "[==>                 ]  1/10  1 failed  2 running  4 files  1m05s  ETA 9m10s  copy",
                 "                      1m05s  cp 0",
                 "  50%  [====>     ]   1m05s  cp 1  4/8 files  a\\u{1b}[2J",
             ]
@@ -313,13 +332,13 @@ mod tests {
         scene.tasks.remove(2).fail(TaskError::msg("no")).expect("it can");
         assert_eq!(
             scene.lines(40, 3)[..2],
-            ["1/10  1 failed  2 running  ETA 6m08s  copy", "  and 2 more"]
+            ["1/10  1 failed  2 running  ETA 9m10s  copy", "  and 2 more"]
         );
         assert_eq!(scene.lines(40, 4)[1], "  50%   1m05s  cp 0");
         assert_eq!(scene.lines(20, 4)[..2], ["1/10  1 failed  copy", "  50%  cp 0"]);
         for width in 0..200 {
-            let now = Timestamp::from_micros(scene.clock.clock().wall_micros());
-            let lines = scene.layout.lines(&scene.board, now, Size { width, height: 9 });
+            let (job, now) = ([(scene.job.id(), &scene.rows)], now(&scene.clock));
+            let lines = scene.layout.lines(job, now, Size { width, height: 9 });
             assert!(lines.iter().all(|line| line.head.len() <= width.max(2)), "{width}: {lines:?}");
         }
     }
@@ -345,7 +364,7 @@ mod tests {
 
     #[test]
     fn jobs_share_the_room() {
-        let (mut board, mut layout) = (Board::default(), Layout::default());
+        let (mut board, mut layout) = (BTreeMap::new(), Layout::default());
         let mut kept = Vec::new();
         for name in ["a", "b", "c"] {
             let job = Job::new(name);
@@ -354,14 +373,12 @@ mod tests {
                 task.running().expect("it can");
                 kept.push(task);
             }
-            let mut events = job.events();
-            while let Some(event) = events.try_recv() {
-                board.apply(&event);
-            }
+            board.insert(job.id(), rows(&job));
         }
         let now = Timestamp::from_micros(0);
+        let jobs = || board.iter().map(|(id, rows)| (*id, rows));
         let text = |lines: Vec<Line>| lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
-        let lines = text(layout.lines(&board, now, Size { width: 80, height: 13 }));
+        let lines = text(layout.lines(jobs(), now, Size { width: 80, height: 13 }));
         assert_eq!(
             lines,
             [
@@ -379,8 +396,27 @@ mod tests {
                 "and 2 more"
             ]
         );
-        let lines = text(layout.lines(&board, now, Size { width: 80, height: 3 }));
+        let lines = text(layout.lines(jobs(), now, Size { width: 80, height: 3 }));
         assert_eq!(lines, ["a", "and 2 jobs more"]);
+    }
+
+    #[test]
+    fn what_the_tasks_count_is_told_of_the_job() {
+        let mut scene = Scene::new(2);
+        for (n, task) in scene.tasks.iter().enumerate() {
+            task.set_unit("größe");
+            task.set_total(100);
+            task.set_progress(n * 10);
+        }
+        for _ in 0..10 {
+            scene.clock.advance(Duration::from_millis(500));
+            scene.lines(100, 24);
+            scene.tasks.iter().for_each(|task| task.advance(5));
+        }
+        let line = scene.lines(100, 24).remove(0);
+        assert!(line.ends_with("  2 running  100 größe  21 größe/s  5s  ETA 44s  copy"), "{line}");
+        // The unit is cut at a character.
+        (0..100).for_each(|width| assert!(!scene.lines(width, 24).is_empty()));
     }
 
     #[test]
