@@ -5,10 +5,14 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::lives::{Op, World, op};
 use common::{at, drain, job, job_with, ms, running};
-use milepost::view::{Group, Keep, Rows};
-use milepost::{Event, Job, JobState, ManualClock, TaskError, TaskId, TaskReporter, TaskState};
+use milepost::view::{Group, Inbox, Keep, Rows};
+use milepost::{
+    Event, Job, JobState, ManualClock, TaskError, TaskId, TaskReporter, TaskState, Timestamp,
+};
 use proptest::prelude::*;
 
 /// How long it may be until a time that is compared.
@@ -184,43 +188,94 @@ fn rates_and_times_left_are_those_of_the_events() {
     );
 }
 
-/// What is told so often, for so long, each time this much more.
-fn report(task: &TaskReporter, clock: &ManualClock, seconds: u32, more: u32) {
-    for n in 0..=seconds * 5 {
-        task.set_progress(n * more);
-        clock.advance(ms(200));
+/// Rows that are read five times a second, by a clock that begins with the first task.
+struct Read {
+    job: Job,
+    clock: ManualClock,
+    inbox: Inbox,
+    rows: Rows,
+    passed: Duration,
+}
+
+impl Read {
+    fn new() -> Read {
+        let (job, clock) = job();
+        let inbox = job.inbox(|| {});
+        Read { job, clock, inbox, rows: Rows::new(), passed: ms(0) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.job.snapshot().created_at + self.passed
+    }
+
+    /// A task tells this much more each time, from nothing on.
+    fn report(&mut self, task: &TaskReporter, seconds: u32, more: u32) {
+        for n in 0..=seconds * 5 {
+            task.set_progress(n * more);
+            self.pass(200);
+        }
+    }
+
+    fn pass(&mut self, milliseconds: u64) {
+        self.clock.advance(ms(milliseconds));
+        self.passed += ms(milliseconds);
+        self.rows.update(&mut self.inbox);
     }
 }
 
 #[test]
 fn a_task_that_is_set_back_goes_at_its_new_pace() {
-    let (job, clock) = job();
-    let start = job.snapshot().created_at;
-    let task = running(&job, "again");
-    let mut inbox = job.inbox(|| {});
-    let mut rows = Rows::new();
-    report(&task, &clock, 10, 20);
-    rows.update(&mut inbox);
-    report(&task, &clock, 5, 2);
-    rows.update(&mut inbox);
-    let rate = rows.task(task.id(), start + ms(15_400)).unwrap().rate;
+    let mut read = Read::new();
+    let task = running(&read.job, "again");
+    read.report(&task, 10, 20);
+    read.report(&task, 5, 2);
+    let rate = read.rows.task(task.id(), read.now()).unwrap().rate;
     assert_eq!(rate.map(f64::round), Some(10.0));
 }
 
 #[test]
 fn a_rate_in_one_unit_is_not_told_in_another() {
-    let (job, clock) = job();
-    let start = job.snapshot().created_at;
-    let (counts, copies) = (running(&job, "counts"), running(&job, "copies"));
-    let mut inbox = job.inbox(|| {});
-    let mut rows = Rows::new();
-    report(&counts, &clock, 10, 1);
+    let mut read = Read::new();
+    let (counts, copies) = (running(&read.job, "counts"), running(&read.job, "copies"));
+    read.report(&counts, 10, 1);
     copies.set_unit("bytes");
     copies.set_progress(5_000_000_000u64);
-    clock.advance(ms(200));
-    rows.update(&mut inbox);
-    let row = rows.job(start + ms(10_400));
+    read.pass(200);
+    let row = read.rows.job(read.now());
     assert_eq!((&*row.unit, row.value, row.rate), ("bytes", 5e9, None));
+}
+
+#[test]
+fn what_is_held_for_an_hour_goes_on_at_its_pace() {
+    let mut read = Read::new();
+    let task = running(&read.job, "copy");
+    task.set_total(100_000);
+    read.report(&task, 60, 2);
+    read.pass(3_600_000);
+    let row = read.rows.task(task.id(), read.now()).unwrap();
+    assert_eq!((row.rate, row.eta), (None, None), "nothing goes on");
+    for n in 0..100 {
+        task.set_progress(602 + n * 2);
+        read.pass(200);
+    }
+    let row = read.rows.task(task.id(), read.now()).unwrap();
+    let wanted = (100_000.0 - row.progress.unwrap()) / 10.0;
+    let left = row.eta.unwrap().as_secs_f64();
+    assert!((0.9..1.1).contains(&(left / wanted)), "{left} s of {wanted} s after 20 s");
+}
+
+#[test]
+fn a_weight_in_a_unit_is_the_total_until_the_task_sets_one() {
+    let (job, clock) = job();
+    let task = job.task("copy").weight(8.0).unit("bytes").reporter().unwrap();
+    task.running().unwrap();
+    task.set_progress(2);
+    clock.advance(ms(200));
+    let mut rows = Rows::new();
+    rows.update(&mut job.inbox(|| {}));
+    let row = rows.task(task.id(), at(0)).unwrap();
+    assert_eq!((row.total, row.fraction), (Some(8.0), Some(0.25)));
+    assert_eq!(row.amount().as_deref(), Some("2/8 B"));
 }
 
 #[test]

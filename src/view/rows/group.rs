@@ -269,6 +269,26 @@ mod tests {
     }
 
     #[test]
+    fn each_state_has_its_group() {
+        use TaskState::*;
+
+        let groups = Group::ALL.map(|group| {
+            let states = TaskState::ALL.into_iter().filter(|state| Group::of(*state) == group);
+            states.collect::<Vec<_>>()
+        });
+        assert_eq!(
+            groups,
+            [
+                vec![Running, Suspended, Canceling],
+                vec![Failed, TimedOut, Interrupted, EnvironmentError],
+                vec![Pending, Submitted, Held, Assigned],
+                vec![Completed],
+                vec![Canceled],
+            ]
+        );
+    }
+
+    #[test]
     fn groups_follow_one_another() {
         let mut groups = Groups::default();
         for (group, task) in [
