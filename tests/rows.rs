@@ -318,10 +318,14 @@ fn progress_of_an_attempt_that_is_over_is_passed_over() {
     let late = first.iter().find(|event| matches!(event, Event::TaskProgressUpdated(_)));
     rows.apply(late.unwrap());
     assert_eq!(rows.task(TaskId::new(0), at(0)).unwrap().progress, None);
+    task.set_progress(1);
+    clock.advance(ms(200));
+    let second = drain(&mut events);
+    task.set_progress(2);
     task.complete(()).unwrap();
-    drain(&mut events).iter().for_each(|event| rows.apply(event));
-    rows.apply(late.unwrap());
-    assert_eq!(rows.task(TaskId::new(0), at(0)).unwrap().progress, None);
+    second.iter().chain(&drain(&mut events)).for_each(|event| rows.apply(event));
+    second.iter().for_each(|event| rows.apply(event));
+    assert_eq!(rows.task(TaskId::new(0), at(0)).unwrap().progress, Some(2.0), "the end told all");
 }
 
 #[test]

@@ -251,6 +251,15 @@ fn a_job_that_has_ended_says_what_it_took() {
 }
 
 #[test]
+fn a_long_name_leaves_half_of_the_line_to_what_matters() {
+    let mut scene = Scene::new();
+    scene.job = Job::new("all the pictures of the summer in the mountains");
+    scene.inbox = scene.job.inbox(|| {});
+    assert_eq!(scene.job_lines(40, 2)[0], "· all the pictures o…  pending");
+    assert_eq!(scene.job_lines(20, 2)[0], "· all the …  pending");
+}
+
+#[test]
 fn a_job_without_tasks_says_so() {
     let mut scene = Scene::new();
     assert_eq!(scene.lines(30, 2), ["no tasks", ""]);

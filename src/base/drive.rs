@@ -86,6 +86,25 @@ mod tests {
     }
 
     #[test]
+    fn what_wakes_it_while_it_is_polled_has_it_polled_again() {
+        let (told, heard) = mpsc::channel();
+        let mut polls = 0;
+        drive(
+            "a test",
+            poll_fn(move |cx| {
+                polls += 1;
+                if polls < 3 {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                told.send(polls).expect("the test listens");
+                Poll::Ready(())
+            }),
+        );
+        assert_eq!(heard.recv(), Ok(3));
+    }
+
+    #[test]
     fn what_it_holds_goes_with_its_end_also_if_somebody_could_wake_it() {
         let (told, heard) = mpsc::channel::<()>();
         let (give, wakers) = mpsc::channel();
