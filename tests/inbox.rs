@@ -96,6 +96,21 @@ fn a_panic_in_it_goes_no_further() {
 }
 
 #[test]
+fn what_a_panic_leaves_is_woken_for() {
+    let (job, _clock) = job();
+    let (calls, wake) = counting();
+    let mut inbox = job.inbox(wake);
+    let _tasks = (running(&job, "a"), running(&job, "b"));
+    assert_eq!(calls.swap(0, Ordering::SeqCst), 1);
+    let drained = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        inbox.drain(|_| panic!("as the test wants"));
+    }));
+    assert!(drained.is_err());
+    assert_eq!(calls.swap(0, Ordering::SeqCst), 1);
+    assert_eq!(read(&mut inbox).len() as u64, job.last_seq() - 1);
+}
+
+#[test]
 fn much_is_drained_in_parts_and_each_wakes_for_the_next() {
     let (job, _clock) = job();
     let (calls, wake) = counting();
@@ -287,6 +302,31 @@ fn a_receiver_that_is_slow_or_panics_slows_nothing() {
         let seq = job.last_seq();
         drop(job);
         is_whole(&rx.into_iter().flat_map(|batch| batch.events).collect::<Vec<_>>(), seq + 2);
+    });
+}
+
+/// Panics as it goes.
+struct Grudge;
+
+impl Drop for Grudge {
+    fn drop(&mut self) {
+        panic!("as the test wants");
+    }
+}
+
+#[test]
+fn a_receiver_that_panics_and_again_as_it_goes_ends_nothing_else() {
+    within(|| {
+        let (job, _clock) = job();
+        let (dropped, gone) = mpsc::channel::<()>();
+        let held = (dropped, Grudge);
+        job.forward(move |_batch| {
+            let _until_the_end = &held;
+            panic!("as the test wants")
+        });
+        let task = running(&job, "a");
+        assert!(gone.recv().is_err());
+        task.complete(()).unwrap();
     });
 }
 

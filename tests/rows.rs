@@ -5,10 +5,14 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::lives::{Op, World, op};
 use common::{at, drain, job, job_with, ms, running};
-use milepost::view::{Group, Keep, Rows};
-use milepost::{Event, JobState, TaskError, TaskId, TaskState};
+use milepost::view::{Group, Inbox, Keep, Rows};
+use milepost::{
+    Event, Job, JobState, ManualClock, TaskError, TaskId, TaskReporter, TaskState, Timestamp,
+};
 use proptest::prelude::*;
 
 /// How long it may be until a time that is compared.
@@ -184,6 +188,96 @@ fn rates_and_times_left_are_those_of_the_events() {
     );
 }
 
+/// Rows that are read five times a second, by a clock that begins with the first task.
+struct Read {
+    job: Job,
+    clock: ManualClock,
+    inbox: Inbox,
+    rows: Rows,
+    passed: Duration,
+}
+
+impl Read {
+    fn new() -> Read {
+        let (job, clock) = job();
+        let inbox = job.inbox(|| {});
+        Read { job, clock, inbox, rows: Rows::new(), passed: ms(0) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.job.snapshot().created_at + self.passed
+    }
+
+    /// A task tells this much more each time, from nothing on.
+    fn report(&mut self, task: &TaskReporter, seconds: u32, more: u32) {
+        for n in 0..=seconds * 5 {
+            task.set_progress(n * more);
+            self.pass(200);
+        }
+    }
+
+    fn pass(&mut self, milliseconds: u64) {
+        self.clock.advance(ms(milliseconds));
+        self.passed += ms(milliseconds);
+        self.rows.update(&mut self.inbox);
+    }
+}
+
+#[test]
+fn a_task_that_is_set_back_goes_at_its_new_pace() {
+    let mut read = Read::new();
+    let task = running(&read.job, "again");
+    read.report(&task, 10, 20);
+    read.report(&task, 5, 2);
+    let rate = read.rows.task(task.id(), read.now()).unwrap().rate;
+    assert_eq!(rate.map(f64::round), Some(10.0));
+}
+
+#[test]
+fn a_rate_in_one_unit_is_not_told_in_another() {
+    let mut read = Read::new();
+    let (counts, copies) = (running(&read.job, "counts"), running(&read.job, "copies"));
+    read.report(&counts, 10, 1);
+    copies.set_unit("bytes");
+    copies.set_progress(5_000_000_000u64);
+    read.pass(200);
+    let row = read.rows.job(read.now());
+    assert_eq!((&*row.unit, row.value, row.rate), ("bytes", 5e9, None));
+}
+
+#[test]
+fn what_is_held_for_an_hour_goes_on_at_its_pace() {
+    let mut read = Read::new();
+    let task = running(&read.job, "copy");
+    task.set_total(100_000);
+    read.report(&task, 60, 2);
+    read.pass(3_600_000);
+    let row = read.rows.task(task.id(), read.now()).unwrap();
+    assert_eq!((row.rate, row.eta), (None, None), "nothing goes on");
+    for n in 0..100 {
+        task.set_progress(602 + n * 2);
+        read.pass(200);
+    }
+    let row = read.rows.task(task.id(), read.now()).unwrap();
+    let wanted = (100_000.0 - row.progress.unwrap()) / 10.0;
+    let left = row.eta.unwrap().as_secs_f64();
+    assert!((0.9..1.1).contains(&(left / wanted)), "{left} s of {wanted} s after 20 s");
+}
+
+#[test]
+fn a_weight_in_a_unit_is_the_total_until_the_task_sets_one() {
+    let (job, clock) = job();
+    let task = job.task("copy").weight(8.0).unit("bytes").reporter().unwrap();
+    task.running().unwrap();
+    task.set_progress(2);
+    clock.advance(ms(200));
+    let mut rows = Rows::new();
+    rows.update(&mut job.inbox(|| {}));
+    let row = rows.task(task.id(), at(0)).unwrap();
+    assert_eq!((row.total, row.fraction), (Some(8.0), Some(0.25)));
+    assert_eq!(row.amount().as_deref(), Some("2/8 B"));
+}
+
 #[test]
 fn a_retry_begins_anew_and_the_job_goes_on() {
     let (job, clock) = job();
@@ -198,7 +292,36 @@ fn a_retry_begins_anew_and_the_job_goes_on() {
     rows.update(&mut job.inbox(|| {}));
     let row = rows.task(TaskId::new(0), at(0)).unwrap();
     assert_eq!((row.attempt, row.progress, row.rate), (2, None, None));
+    task.running().unwrap();
+    clock.advance(ms(1_000));
+    task.set_progress(4);
+    task.complete(()).unwrap();
+    rows.update(&mut job.inbox(|| {}));
+    let row = rows.task(TaskId::new(0), at(0)).unwrap();
+    assert_eq!(row.elapsed, Some(ms(10_000)), "since its first attempt began");
+    assert_eq!(row.rate, Some(4.0), "in its last attempt");
     assert_eq!(rows.job(at(0)).state, JobState::Running);
+}
+
+#[test]
+fn progress_of_an_attempt_that_is_over_is_passed_over() {
+    let (job, clock) = job();
+    let mut task = running(&job, "flaky");
+    let mut events = job.events();
+    task.set_progress(5);
+    clock.advance(ms(200));
+    let first = drain(&mut events);
+    task.resubmitted("lost").unwrap();
+    task.running().unwrap();
+    let mut rows = Rows::new();
+    first.iter().chain(&drain(&mut events)).for_each(|event| rows.apply(event));
+    let late = first.iter().find(|event| matches!(event, Event::TaskProgressUpdated(_)));
+    rows.apply(late.unwrap());
+    assert_eq!(rows.task(TaskId::new(0), at(0)).unwrap().progress, None);
+    task.complete(()).unwrap();
+    drain(&mut events).iter().for_each(|event| rows.apply(event));
+    rows.apply(late.unwrap());
+    assert_eq!(rows.task(TaskId::new(0), at(0)).unwrap().progress, None);
 }
 
 #[test]
@@ -253,4 +376,65 @@ fn a_bar_stays_where_it_is_when_its_job_is_canceled() {
         (row.state, row.counts.canceled(), row.fraction),
         (JobState::Canceled, 2, Some(0.625))
     );
+}
+
+#[test]
+fn tasks_that_are_there_are_expected_too() {
+    let (job, _clock) = job();
+    let (a, _b) = (running(&job, "a"), running(&job, "b"));
+    let mut rows = Rows::new();
+    rows.update(&mut job.inbox(|| {}));
+    rows.expect(1);
+    a.complete(()).unwrap();
+    rows.update(&mut job.inbox(|| {}));
+    let row = rows.job(at(0));
+    assert_eq!((row.fraction, row.total, row.expected), (Some(0.5), Some(2.0), Some(2)));
+}
+
+#[test]
+fn how_many_tasks_another_job_will_have_is_passed_over_too() {
+    let open = |tasks| {
+        let job = Job::builder("open").open().unwrap();
+        job.expect(tasks);
+        _ = running(&job, "task");
+        job
+    };
+    let (one, other) = (open(2), open(5));
+    let (batches, received) = std::sync::mpsc::channel();
+    other.forward(move |batch| batches.send(batch).is_ok());
+    let batch = received.recv().unwrap();
+    let first = drain(&mut one.events()).swap_remove(0);
+    let mut named = Rows::new();
+    named.update(&mut one.inbox(|| {}));
+    let mut nameless = Rows::new();
+    nameless.apply(&first);
+    nameless.expect(2);
+    for mut rows in [named, nameless] {
+        let (before, version) = (rows.job(at(0)), rows.version());
+        assert!(!rows.update(&mut other.inbox(|| {})));
+        rows.take(&batch);
+        assert_eq!((rows.job(at(0)), rows.version()), (before, version));
+    }
+}
+
+#[test]
+fn what_is_told_after_the_end_changes_nothing() {
+    let (job, _clock) = job();
+    let mut task = running(&job, "a");
+    let mut events = job.events();
+    let mut rows = Rows::new();
+    drain(&mut events).iter().for_each(|event| rows.apply(event));
+    // As in a log that was damaged.
+    let end = serde_json::json!({
+        "event": "job_completed", "job": job.id(), "seq": job.last_seq() + 1, "at": at(0), "state": "completed",
+        "counts": {}, "elapsed_ms": 0,
+    });
+    rows.apply(&serde_json::from_value(end).unwrap());
+    task.resubmitted("late").unwrap();
+    task.running().unwrap();
+    task.complete(()).unwrap();
+    let version = rows.version();
+    drain(&mut events).iter().for_each(|event| rows.apply(event));
+    rows.expect(7);
+    assert_eq!((rows.version(), rows.job(at(0)).counts.total()), (version, 0));
 }

@@ -549,6 +549,50 @@ fn a_recorder_that_panics_breaks_no_job() {
     }
 }
 
+/// A recorder of which everything but the gauges can't record.
+struct OnlyGauges(DebuggingRecorder);
+
+impl Recorder for OnlyGauges {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(std::sync::Arc::new(Broken))
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.0.register_gauge(key, metadata)
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(std::sync::Arc::new(Broken))
+    }
+}
+
+impl metrics::HistogramFn for Broken {
+    fn record(&self, _value: f64) {
+        panic!("it can't measure");
+    }
+}
+
+#[test]
+fn gauges_go_back_whatever_else_panics() {
+    let recorder = DebuggingRecorder::new();
+    let mut seen = Recorded::new(recorder.snapshotter());
+    let telemetry = Telemetry::builder().recorder(OnlyGauges(recorder)).build().unwrap();
+    let job = open("job", &ManualClock::new());
+    telemetry.watch(&job);
+    let mut task = running(&job, "task");
+    task.resubmitted("lost").unwrap();
+    task.running().unwrap();
+    settle(&job);
+    seen.shows(&[("jobs{state=running}", 1.0), ("tasks{state=running}", 1.0)]);
+    task.complete(()).unwrap();
+    end(job);
+    seen.shows(&[]);
+}
+
 #[test]
 fn without_one_of_its_own_it_is_the_recorder_that_is_there_when_it_is_made() {
     let recorder = DebuggingRecorder::new();

@@ -200,20 +200,20 @@ fn a_job_has_all_in_two_lines_and_what_matters_in_one() {
     assert_eq!(
         bodies,
         [
-            "━━━━━━━━━━━━━━━━━─────────────  59%  ETA 8s  elapsed 11s",
-            "━━━━━━━━━━━━━━━───────────  59%  ETA 8s  elapsed 11s",
-            "━━━━━━━──────  59%  ETA 8s  elapsed 11s",
-            "━━━───  59%  ETA 8s",
+            "━━━━━━━━━━━━━─────────────────  45%  ETA 8s  elapsed 11s",
+            "━━━━━━━━━━━───────────────  45%  ETA 8s  elapsed 11s",
+            "━━━━━────────  45%  ETA 8s  elapsed 11s",
+            "━━────  45%  ETA 8s",
         ]
     );
     let lines = [120, 80, 40, 20].map(|width| scene.job_lines(width, 1).concat());
     assert_eq!(
         lines,
         [
-            "> job                      ━━━━━━━─────  59%         3/7 tasks                  8s 1 failed, 3 running, 1 canceled",
-            "> job              ━━━━────  59%         3/7 tasks     8s 1 failed, 3 running, …",
-            "> job               ━━━━────  59%     8s",
-            "> job            59%",
+            "> job                      ━━━━━───────  45%         3/7 tasks                  8s 1 failed, 3 running, 1 canceled",
+            "> job              ━━━─────  45%         3/7 tasks     8s 1 failed, 3 running, …",
+            "> job               ━━━─────  45%     8s",
+            "> job            45%",
         ]
     );
 }
@@ -254,7 +254,7 @@ fn a_job_that_has_ended_says_what_it_took() {
 fn a_job_without_tasks_says_so() {
     let mut scene = Scene::new();
     assert_eq!(scene.lines(30, 2), ["no tasks", ""]);
-    assert_eq!(scene.job_lines(40, 1), ["·                         0 tasks"]);
+    assert_eq!(scene.job_lines(40, 1), ["· job                     0 tasks"]);
     for key in [RowsState::next, RowsState::previous, RowsState::page_up, RowsState::last] {
         key(&mut scene.state, &scene.rows);
         assert_eq!(scene.state.selected(), None);

@@ -60,7 +60,9 @@ impl Wake for Driven {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::mpsc;
+    use std::task::Poll;
 
     use futures::StreamExt as _;
     use futures::channel::mpsc as stream;
@@ -81,6 +83,23 @@ mod tests {
         }
         drop(send);
         assert_eq!(heard.into_iter().collect::<Vec<_>>(), (0..1_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_it_holds_goes_with_its_end_also_if_somebody_could_wake_it() {
+        let (told, heard) = mpsc::channel::<()>();
+        let (give, wakers) = mpsc::channel();
+        drive(
+            "a test",
+            poll_fn(move |cx| {
+                let _held = &told;
+                give.send(cx.waker().clone()).expect("the test listens");
+                Poll::Ready(())
+            }),
+        );
+        let waker = wakers.recv().expect("it is polled");
+        assert!(heard.recv().is_err());
+        waker.wake();
     }
 
     #[test]

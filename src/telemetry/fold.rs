@@ -19,8 +19,8 @@ const ROOM: usize = 64;
 /// A job on its way: what its next events are to be compared with.
 pub(super) struct Fold {
     to: Arc<Instruments>,
-    /// The state in which the job is counted.
-    state: JobState,
+    /// The state in which the job is counted; none while it is in none.
+    state: Option<JobState>,
     started: Option<Timestamp>,
     /// Those that have not ended; each is counted in its state.
     tasks: HashMap<TaskId, Live>,
@@ -43,15 +43,25 @@ struct Live {
 impl Fold {
     /// Folds all events of a job, from the first one that is left, by a callback: in order, off the threads that run tasks.
     pub(super) fn begin(core: &Arc<JobCore>, to: Arc<Instruments>) {
-        let (state, started) = (JobState::Pending, None);
-        let fold = Fold { to, state, started, tasks: HashMap::new() };
-        let fold = Arc::new(Mutex::new(fold));
-        // The callback waits for it. It is there before the state is looked at: what follows on it is told, whatever the job frees.
-        let mut first = fold.lock();
+        let fold = Arc::new(Mutex::new(Fold::new(to)));
         let folds = fold.clone();
         subscribe(core, move |turn: &Turn| folds.lock().turn(turn));
-        first.state = core.look(|ledger| ledger.state());
-        first.to.job_is(first.state);
+        // Now that the callback is there: what follows on this state is told to it, whatever the job frees. No lock is held
+        // meanwhile, as without a thread of its own the callback is called here.
+        let state = core.look(|ledger| ledger.state());
+        fold.lock().found(state);
+    }
+
+    fn new(to: Arc<Instruments>) -> Fold {
+        Fold { to, state: None, started: None, tasks: HashMap::new() }
+    }
+
+    /// The job was seen in a state, unless its events have told one by now.
+    fn found(&mut self, state: JobState) {
+        if self.state.is_none() {
+            self.state = Some(state);
+            self.to.job_is(state);
+        }
     }
 
     fn turn(&mut self, turn: &Turn) {
@@ -86,8 +96,9 @@ impl Fold {
     }
 
     fn job_entered(&mut self, to: JobState, at: Timestamp) {
-        self.to.job_left(self.state);
-        self.state = to;
+        if let Some(left) = self.state.replace(to) {
+            self.to.job_left(left);
+        }
         self.to.job_is(to);
         if to == JobState::Submitted {
             self.started = Some(at);
@@ -95,7 +106,7 @@ impl Fold {
         if to.is_terminal() {
             self.to.job_ended(to);
             if let Some(started) = self.started {
-                self.to.duration.record(at.duration_since(started));
+                self.to.took(at.duration_since(started));
             }
         }
     }
@@ -124,14 +135,14 @@ impl Live {
         self.pass(at);
         if self.attempt != attempt || state.is_terminal() {
             if self.begun && self.whole {
-                to.run.record(self.spent);
+                to.ran(self.spent);
             }
             *self = Live::new(state, attempt, at);
         }
         if state == TaskState::Running && !self.begun {
-            to.attempts.increment(1);
+            to.attempt_began();
             if self.whole {
-                to.queue.record(self.spent);
+                to.waited(self.spent);
             }
             (self.begun, self.whole, self.spent) = (true, true, Duration::ZERO);
         }
@@ -160,10 +171,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_events_have_told_of_a_job_is_not_undone_by_how_it_was_found() {
+        let to = Arc::new(Instruments::register(&NoopRecorder, &[]));
+        let mut fold = Fold::new(to);
+        let (from, to) = (JobState::Pending, JobState::Submitted);
+        let record = crate::bus::Record { at: 0, change: Change::Job { from, to }, caused: false };
+        fold.turn(&Turn { seq: 1, record, cause: None });
+        fold.found(JobState::Pending);
+        assert_eq!(fold.state, Some(JobState::Submitted));
+    }
+
+    #[test]
     fn memory_is_for_tasks_that_have_not_ended() {
         let to = Arc::new(Instruments::register(&NoopRecorder, &[]));
-        let (state, started, tasks) = (JobState::Pending, None, HashMap::new());
-        let mut fold = Fold { to, state, started, tasks };
+        let mut fold = Fold::new(to);
         let mut turn = |change| {
             let record = crate::bus::Record { at: 0, change, caused: false };
             fold.turn(&Turn { seq: 1, record, cause: None });

@@ -1,7 +1,10 @@
 //! The metrics with their names: described to a recorder, and registered with it once for each set of labels. Knows no event.
 
+use std::time::Duration;
+
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
 
+use crate::base::contain;
 use crate::model::{CauseKind, JobState, TaskState};
 
 const TASKS: &str = "milepost_tasks";
@@ -24,13 +27,18 @@ static METADATA: Metadata<'static> =
 pub(super) struct Instruments {
     tasks: Vec<Gauge>,
     tasks_ended: Vec<Counter>,
-    pub(super) attempts: Counter,
+    attempts: Counter,
     retries: [Counter; CAUSES.len()],
-    pub(super) queue: Histogram,
-    pub(super) run: Histogram,
+    queue: Histogram,
+    run: Histogram,
     jobs: Vec<Gauge>,
     jobs_ended: Vec<Counter>,
-    pub(super) duration: Histogram,
+    duration: Histogram,
+}
+
+/// Each by itself: where one metric can't be recorded, the others are.
+fn record(code: impl FnOnce()) {
+    contain("a recorder of metrics", code);
 }
 
 impl Instruments {
@@ -95,14 +103,28 @@ impl Instruments {
 
     /// A task has left a state in which it was counted.
     pub(super) fn task_left(&self, state: TaskState) {
-        self.tasks[state as usize].decrement(1.0);
+        record(|| self.tasks[state as usize].decrement(1.0));
     }
 
     pub(super) fn task_entered(&self, state: TaskState) {
-        match self.tasks.get(state as usize) {
+        record(|| match self.tasks.get(state as usize) {
             Some(gauge) => gauge.increment(1.0),
             None => self.tasks_ended[state as usize - self.tasks.len()].increment(1),
-        }
+        });
+    }
+
+    pub(super) fn attempt_began(&self) {
+        record(|| self.attempts.increment(1));
+    }
+
+    /// So long an attempt has waited.
+    pub(super) fn waited(&self, time: Duration) {
+        record(|| self.queue.record(time));
+    }
+
+    /// So long an attempt has run.
+    pub(super) fn ran(&self, time: Duration) {
+        record(|| self.run.record(time));
     }
 
     pub(super) fn retried(&self, cause: Option<CauseKind>) {
@@ -113,26 +135,31 @@ impl Instruments {
             Some(CauseKind::Reported) => 3,
             _ => 4,
         };
-        self.retries[cause].increment(1);
+        record(|| self.retries[cause].increment(1));
     }
 
     /// A job has left a state, or is no longer told to be in it. Those that have ended are in none.
     pub(super) fn job_left(&self, state: JobState) {
         if let Some(gauge) = self.jobs.get(state as usize) {
-            gauge.decrement(1.0);
+            record(|| gauge.decrement(1.0));
         }
     }
 
     /// A job is in a state. That it has ended in one is [another thing](Self::job_ended).
     pub(super) fn job_is(&self, state: JobState) {
         if let Some(gauge) = self.jobs.get(state as usize) {
-            gauge.increment(1.0);
+            record(|| gauge.increment(1.0));
         }
     }
 
     pub(super) fn job_ended(&self, state: JobState) {
         if let Some(ended) = (state as usize).checked_sub(self.jobs.len()) {
-            self.jobs_ended[ended].increment(1);
+            record(|| self.jobs_ended[ended].increment(1));
         }
+    }
+
+    /// So long a job took.
+    pub(super) fn took(&self, time: Duration) {
+        record(|| self.duration.record(time));
     }
 }

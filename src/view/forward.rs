@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Clock, drive};
+use crate::base::{Clock, contain, drive};
 use crate::bus::EventStream;
 use crate::job::Job;
 use crate::model::{Event, JobCompleted};
@@ -38,7 +38,8 @@ impl Job {
     ///
     /// `send` is called on a thread of a pool, by one thread at a time, and may block: that slows neither the job nor other
     /// readers. It is dropped after the last batch, once it has returned false, or when it panics, which is logged; a channel of
-    /// which it had the sender is then closed.
+    /// which it had the sender is then closed. That a receiver has gone is noticed with the next batch: until then the
+    /// closure is kept.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -82,10 +83,14 @@ async fn forward(
             batch.push(event);
         }
         let is_full = batch.len() == MOST;
-        if !send(Batch { events: batch, expected: events.expected() }) {
+        let batch = Batch { events: batch, expected: events.expected() };
+        // Contained by itself: what `send` holds may panic too, as it goes.
+        if contain("the forwarding of events", || send(batch)) != Some(true) {
             return;
         }
-        if let (false, Some(due)) = (is_full || end.is_ended(), due) {
+        // It is read also where nothing is held back: a job keeps what one of its readers has not passed.
+        let has_ended = end.try_recv().is_some() || end.is_ended();
+        if let (false, Some(due)) = (is_full || has_ended, due) {
             let mut sleep = pin!(clock.sleep_until(due));
             poll_fn(|cx| match end.poll_event(Some(cx)) {
                 Poll::Ready(_) => Poll::Ready(()),
@@ -104,6 +109,7 @@ mod tests {
 
     use super::*;
     use crate::base::ManualClock;
+    use crate::job::History;
 
     const WINDOW: Duration = Duration::from_millis(200);
     const NONE: [usize; 0] = [];
@@ -130,6 +136,34 @@ mod tests {
             let _ = self.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             self.batches.try_iter().map(|batch| batch.events.len()).collect()
         }
+    }
+
+    #[test]
+    fn a_receiver_that_is_always_late_does_not_keep_what_it_has_read() {
+        let job = Job::builder("long").history(History::Unread).open().expect("it makes sense");
+        let run = |job: &Job, tasks| {
+            for _ in 0..tasks {
+                let task = job.reporter("task").expect("it takes tasks");
+                task.running().and_then(|()| task.complete(())).expect("it can");
+            }
+        };
+        let (events, end) = (job.events(), job.job_completed());
+        run(&job, 6_000);
+        let (handle, (tx, freed)) = (Job::clone(&job), channel());
+        let send = move |batch: Batch| {
+            // What was read is freed as tasks end.
+            run(&handle, 300);
+            let first = handle.core().look(|ledger| ledger.first_seq());
+            tx.send((batch.events.len(), first)).is_ok()
+        };
+        let mut future = Box::pin(forward(events, end, Clock::system(), WINDOW, send));
+        let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let full: Vec<u64> = freed
+            .try_iter()
+            .filter(|(events, _)| *events == MOST)
+            .map(|(_, first)| first)
+            .collect();
+        assert!(full.len() >= 3 && full[2] > 5_000, "{full:?}");
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl<S: Stream + Unpin> Inbox<S> {
     /// taken out, [`is_ended`](Inbox::is_ended) says so.
     ///
     /// # Panics
-    /// A panic in `each` goes to the caller; what follows the event that it was called for is left for the next call.
+    /// A panic in `each` goes to the caller; what follows the event that it was called for is left for the next call, for
+    /// which it wakes.
     pub fn drain(&mut self, mut each: impl FnMut(S::Item)) -> usize {
         let mut drained = 0;
         while self.look() {
@@ -79,6 +80,7 @@ impl<S: Stream + Unpin> Inbox<S> {
             }
             if let Some(item) = self.next.take() {
                 drained += 1;
+                let _rest = Rest(&*self.call);
                 each(item);
             }
         }
@@ -117,6 +119,17 @@ impl Inbox {
 impl<S: Stream> fmt::Debug for Inbox<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// What is there besides an event that is looked at: if there is a panic over that, it is woken for.
+struct Rest<'a>(&'a dyn Call);
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.call();
+        }
     }
 }
 

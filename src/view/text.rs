@@ -93,13 +93,15 @@ impl Scale<'static> {
 impl Scale<'_> {
     fn number(&self, value: f64) -> String {
         let value = value / self.divisor;
-        match self.digits {
+        let text = match self.digits {
             Some(digits) => format!("{value:.digits$}"),
             None => {
                 let text = format!("{value:.2}");
                 text.trim_end_matches('0').trim_end_matches('.').to_owned()
             }
-        }
+        };
+        // What is left of a sum of floats may be less than nothing, and too little to be told.
+        if text == "-0" { "0".to_owned() } else { text }
     }
 }
 
@@ -111,6 +113,10 @@ mod tests {
     fn numbers_have_no_more_digits_than_are_read() {
         let numbers = [0.0, 3.0, 0.5, 1.0 / 3.0, 1e9].map(|value| amount(value, None, None));
         assert_eq!(numbers, ["0", "3", "0.5", "0.33", "1000000000"]);
+        // What is left of a sum of floats.
+        assert_eq!(amount(-1e-17, Some(-0.0), None), "0/0");
+        assert_eq!(amount(-1e-17, None, Some("bytes")), "0 B");
+        assert_eq!(amount(-2.0, Some(-0.25), None), "-2/-0.25");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! [`Filter`]: which rows are shown. Remembers what it found, so that it looks at each name once.
 
-use super::fold::Rows;
+use super::fold::{Names, Rows};
 use super::group::{Group, Groups, TaskSet};
 use super::list::List;
-use crate::model::JobId;
 
 /// Which tasks are shown: those of some groups, with some text in their names. One that asks for nothing shows all.
 ///
@@ -42,8 +41,9 @@ pub struct Filter {
     seen: TaskSet,
     matching: TaskSet,
     found: Groups,
-    /// In which rows that was found, and as of when.
-    edition: Option<(Option<JobId>, u64)>,
+    /// Of which rows that is, and as of when it was found; none if something else is asked for by now.
+    names: Option<Names>,
+    version: Option<u64>,
 }
 
 impl Filter {
@@ -55,7 +55,7 @@ impl Filter {
     /// Shows tasks of these groups only; of all if there is none.
     pub fn set_groups(&mut self, groups: impl IntoIterator<Item = Group>) {
         self.groups = groups.into_iter().collect();
-        self.edition = None;
+        self.version = None;
     }
 
     /// The groups whose tasks are shown; all if there is none.
@@ -90,19 +90,19 @@ impl Filter {
     }
 
     fn forget(&mut self) {
-        (self.seen, self.matching, self.edition) = Default::default();
+        (self.seen, self.matching, self.version) = Default::default();
     }
 
     /// Finds what is asked for, unless that is known.
     fn look(&mut self, rows: &Rows) {
-        let edition = rows.edition();
-        if self.edition == Some(edition) {
+        if self.names != Some(rows.names()) {
+            self.forget();
+            self.names = Some(rows.names());
+        }
+        if self.version == Some(rows.version()) {
             return;
         }
-        if self.edition.is_some_and(|(job, _)| job != edition.0) {
-            self.forget();
-        }
-        self.edition = Some(edition);
+        self.version = Some(rows.version());
         for group in Group::ALL {
             let found = if self.groups.is_empty() || self.groups.contains(&group) {
                 self.matching_of(rows, group)
@@ -161,7 +161,7 @@ fn contains(name: &str, text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::job::{Job, TaskReporter};
-    use crate::model::{TaskId, Timestamp};
+    use crate::model::{Event, TaskId, Timestamp};
     use crate::view::Keep;
 
     fn add(job: &Job, name: &str) -> TaskReporter {
@@ -263,6 +263,63 @@ mod tests {
             assert_eq!(rows.all().place_of(other.id()), Some(0));
             assert_eq!(rows.all().place_of(TaskId::new(0)), None);
         }
+    }
+
+    #[test]
+    fn rows_of_another_job_are_looked_at_anew_also_after_the_filter_was_changed() {
+        let rows_of = |name: &str| {
+            let job = Job::new("pictures");
+            let mut rows = Rows::new();
+            let task = add(&job, name);
+            rows.update(&mut job.inbox(|| {}));
+            drop(task);
+            rows
+        };
+        let (one, other) = (rows_of("a.jpg"), rows_of("b.png"));
+        let changes: [fn(&mut Filter); 3] = [
+            |_filter| {},
+            |filter| filter.set_text("pn"),
+            |filter| filter.set_groups([Group::Waiting]),
+        ];
+        for change in changes {
+            let mut filter = Filter::new();
+            filter.set_text(".p");
+            assert_eq!(names(&one, &mut filter), [""; 0]);
+            change(&mut filter);
+            assert_eq!(names(&other, &mut filter), ["b.png"]);
+        }
+    }
+
+    #[test]
+    fn rows_that_know_something_else_of_the_same_job_are_others() {
+        let job = Job::new("pictures");
+        let _tasks = ["a.png", "b.png"].map(|name| add(&job, name));
+        let (mut one, mut other) = (Rows::new(), Rows::new());
+        let mut added = job.task_added();
+        for rows in [&mut one, &mut other] {
+            rows.apply(&Event::TaskAdded(added.try_recv().expect("it was added")));
+        }
+        assert_eq!(one.version(), other.version());
+        let mut filter = Filter::new();
+        filter.set_text("png");
+        assert_eq!(names(&one, &mut filter), ["a.png"]);
+        assert_eq!(names(&other, &mut filter), ["b.png"]);
+    }
+
+    #[test]
+    fn a_task_is_found_by_the_name_that_only_its_end_tells() {
+        let job = Job::new("pictures");
+        let task = add(&job, "late.png");
+        let mut rest = job.events().after(job.last_seq());
+        task.running().expect("it can");
+        let mut rows = Rows::new();
+        rest.drain(|event| rows.apply(&event));
+        let mut filter = Filter::new();
+        filter.set_text("late");
+        assert_eq!(names(&rows, &mut filter), [""; 0]);
+        task.complete(()).expect("it can");
+        rest.drain(|event| rows.apply(&event));
+        assert_eq!(names(&rows, &mut filter), ["late.png"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entry::Entry;
 use super::group::{Group, Groups};
@@ -78,7 +79,19 @@ pub struct Rows {
     /// That of the weight that is done.
     done: Pace,
     tasks: Table<Entry>,
+    names: Names,
     pub(super) groups: Groups,
+}
+
+/// Says of which rows somebody knows the names: others are made for others, and where a task gets another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Names(u64);
+
+impl Default for Names {
+    fn default() -> Names {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Names(LAST.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Rows {
@@ -98,12 +111,13 @@ impl Rows {
         let before = self.version;
         inbox.drain(|event| self.apply(&event));
         let stream = inbox.stream();
-        if self.name.is_none() {
-            self.job = Some(stream.job());
-            self.call(stream.name());
-        }
-        if let Some(expected) = stream.expected() {
-            self.expect(expected);
+        if self.is_of(stream.job()) {
+            if self.name.is_none() {
+                self.call(stream.name());
+            }
+            if let Some(expected) = stream.expected() {
+                self.expect(expected);
+            }
         }
         self.version != before
     }
@@ -111,15 +125,21 @@ impl Rows {
     /// Takes in what was [forwarded](crate::Job::forward), with how many tasks the job will have.
     pub fn take(&mut self, batch: &Batch) {
         batch.events.iter().for_each(|event| self.apply(event));
-        if let Some(expected) = batch.expected {
+        let is_ours = batch.events.last().is_some_and(|event| self.is_of(event.job()));
+        if let Some(expected) = batch.expected.filter(|_| is_ours) {
             self.expect(expected);
         }
     }
 
+    /// Whether these are the rows of this job, as which the first one makes them.
+    fn is_of(&mut self, job: JobId) -> bool {
+        *self.job.get_or_insert(job) == job
+    }
+
     /// Takes an event in. Events of another job than the first one's are passed over, and so are lifecycle events that it has
-    /// taken in before: a log may be read again from its beginning.
+    /// taken in before: a log may be read again from its beginning. After the job's end there is nothing to tell.
     pub fn apply(&mut self, event: &Event) {
-        if *self.job.get_or_insert(event.job()) != event.job() {
+        if !self.is_of(event.job()) || self.ended.is_some() {
             return;
         }
         if let Some(seq) = event.seq() {
@@ -271,12 +291,13 @@ impl Rows {
 
     fn end(&mut self, ended: &TaskCompleted) {
         let state = ended.state;
-        self.with(
+        let is_renamed = self.with(
             ended.task,
             || ended.name.clone(),
             |entry| {
                 (entry.state, entry.attempt) = (state, ended.attempt);
                 // If its adding was missed, this is the first that tells it.
+                let is_renamed = entry.name != ended.name;
                 entry.name = ended.name.clone();
                 let details = entry.details();
                 details.report = ProgressReport {
@@ -288,8 +309,12 @@ impl Rows {
                 };
                 details.ended = Some(ended.at);
                 details.error = ended.error.clone();
+                is_renamed
             },
         );
+        if is_renamed {
+            self.names = Names::default();
+        }
         let kept = match self.keep {
             Keep::All => true,
             Keep::Unsuccessful => !state.is_success(),
@@ -315,7 +340,9 @@ impl Rows {
     /// The job as it is to be shown at this time.
     pub fn job(&self, now: impl Into<Timestamp>) -> JobRow {
         let now = now.into();
-        let progress = self.sums.progress(self.counts, self.expected);
+        // Who was told otherwise did not know of those that are there.
+        let expected = self.expected.map(|expected| expected.max(self.counts.total()));
+        let progress = self.sums.progress(self.counts, expected);
         let state = self.state();
         let elapsed = self.started.map(|at| self.ended.unwrap_or(now).duration_since(at));
         let on_the_whole = || {
@@ -338,7 +365,7 @@ impl Rows {
             eta,
             elapsed,
             counts: self.counts,
-            expected: self.expected,
+            expected,
             properties: self.properties.clone(),
         }
     }
@@ -364,9 +391,9 @@ impl Rows {
         self.done.until(self.weight(), now)
     }
 
-    /// Of which job, and as of when.
-    pub(super) fn edition(&self) -> (Option<JobId>, u64) {
-        (self.job, self.version)
+    /// Another one where names that were looked at may be others by now.
+    pub(super) fn names(&self) -> Names {
+        self.names
     }
 
     /// The name of a task that has a row.

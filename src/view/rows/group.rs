@@ -261,8 +261,31 @@ mod tests {
             prop_assert_eq!(tasks(ours_set.without(&theirs_set)), only);
             let (mut all, all_tasks) = (ours_set, ours.union(&theirs).copied().collect::<Vec<_>>());
             all.extend(theirs_set.without(&all));
+            for (place, task) in all_tasks.iter().enumerate() {
+                prop_assert_eq!(all.place(TaskId::new(*task)), Some(place));
+            }
             prop_assert_eq!(tasks(all), all_tasks);
         }
+    }
+
+    #[test]
+    fn each_state_has_its_group() {
+        use TaskState::*;
+
+        let groups = Group::ALL.map(|group| {
+            let states = TaskState::ALL.into_iter().filter(|state| Group::of(*state) == group);
+            states.collect::<Vec<_>>()
+        });
+        assert_eq!(
+            groups,
+            [
+                vec![Running, Suspended, Canceling],
+                vec![Failed, TimedOut, Interrupted, EnvironmentError],
+                vec![Pending, Submitted, Held, Assigned],
+                vec![Completed],
+                vec![Canceled],
+            ]
+        );
     }
 
     #[test]

@@ -13,6 +13,9 @@ const GRAIN: u64 = 50_000;
 /// What was seen for a shorter time tells nothing.
 const ENOUGH: u64 = 1_000_000;
 
+/// Silent for so much longer than is usual, it has come to a stop: less than a thousandth of the pace is left.
+const STOPPED: u64 = 60_000_000;
+
 /// Nobody plans for more than that.
 const LONGEST: f64 = 100.0 * 86_400.0;
 
@@ -81,7 +84,7 @@ impl Pace {
         pace.blend(silence as f64, 0.0);
         let seen = pace.last.at.saturating_sub(pace.first?) + silence;
         let rate = pace.mean / pace.weight * 1e6;
-        (seen >= ENOUGH && rate > 0.0 && rate.is_finite()).then_some(rate)
+        (seen >= ENOUGH && silence < STOPPED && rate > 0.0 && rate.is_finite()).then_some(rate)
     }
 
     /// How long it takes from now on until the value is `goal`, if it goes on like this. None where that isn't known, or is so
@@ -158,6 +161,7 @@ mod tests {
         let (at_once, later) = (left(20.0).expect("it goes on"), left(30.0).expect("it is slow"));
         assert!(later > at_once * 3, "{at_once:?}, {later:?}");
         assert_eq!(left(1_000.0), None);
+        assert_eq!([79.0, 81.0].map(|now| pace.per_second(at(now)).is_some()), [true, false]);
     }
 
     #[test]
