@@ -5,13 +5,15 @@
 
 mod common;
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use axum::Router;
 use common::http::{follow, get, runtime};
 use common::{running, within};
 use milepost::view::web::Web;
-use milepost::{Job, Tracker};
+use milepost::{Job, ManualClock, Tracker};
 use tokio::sync::oneshot;
 
 /// An application with the recipe for its shutdown; the thread ends when it has shut down.
@@ -108,5 +110,43 @@ fn a_server_alone_ends_when_it_is_closed() {
     within(move || {
         server.join().unwrap();
         while client.next().is_some() {}
+    });
+}
+
+#[test]
+fn a_server_alone_ends_though_requests_never_do() {
+    let manual = ManualClock::new();
+    let web = Web::new(&Tracker::builder().clock(manual.clock()).build());
+    let (send, receive) = std::sync::mpsc::channel();
+    let closing = web.clone();
+    let server = std::thread::spawn(move || {
+        runtime().block_on(async {
+            let server = web.bind("127.0.0.1:0").await.unwrap();
+            send.send(server.local_addr()).unwrap();
+            server.run().await.unwrap();
+        });
+    });
+    let address = receive.recv().unwrap();
+    let head = "HTTP/1.1\r\nHost: localhost\r\n";
+    let halves = [
+        format!("GET /jobs {head}"),
+        format!("POST /jobs/x/cancel {head}Content-Length: 10\r\n\r\n1"),
+    ];
+    let stalled = halves.map(|half| {
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(half.as_bytes()).unwrap();
+        client
+    });
+    // Those before it have been read.
+    assert_eq!(get(address, "/jobs").status, 200);
+    closing.close();
+    within(move || {
+        while !server.is_finished() {
+            manual.advance(Duration::from_secs(1));
+            std::thread::yield_now();
+        }
+        server.join().unwrap();
+        // Their connections are gone with the runtime.
+        stalled.into_iter().for_each(|mut client| drop(client.read_to_end(&mut Vec::new())));
     });
 }

@@ -4,8 +4,8 @@
 //!   and for any channel.
 //! - [`Rows`]: what is shown of a job and its tasks, folded from its events: shares, rates, times left, messages.
 //! - `terminal` (feature `indicatif`): a job's bars in a terminal.
-//! - `tui`: a job and its rows as widgets of ratatui (feature `ratatui`).
-//! - `web`: jobs as a web page, and as JSON and events for other programs (feature `web`).
+//! - `tui` (feature `ratatui`): a job and its rows as widgets.
+//! - `web` (feature `web`): jobs as a web page, and as JSON and events for other programs.
 //!
 //! Everything here reads what any reader may read; nothing here runs tasks.
 

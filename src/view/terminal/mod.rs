@@ -2,8 +2,8 @@
 //!
 //! - [`TerminalBars`] ([`Job::bars`](crate::Job::bars)): bars of a job that runs, drawn with `indicatif`, also among those of
 //!   a program that has its own.
-//! - `live`: what is shown of a job, frame by frame. `layout`: rows as lines for a terminal of a given size. `bars`: lines drawn over and over in the same place. `canvas`: where
-//!   they are drawn, in one write a frame.
+//! - `live`: what is shown of a job, frame by frame. `layout`: rows as lines for a terminal of a given size. `bars`: lines
+//!   drawn over and over in the same place. `canvas`: where they are drawn, in one write a frame.
 //! - `screen`: what the environment says of the terminal. `safe`: text that others wrote.
 
 mod attach;

@@ -1,15 +1,22 @@
 //! [`Server`]: a [`Web`] on its own. Knows no route.
 
 use std::fmt;
+use std::future::IntoFuture as _;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
+use futures::future::{Either, select};
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use super::Web;
 use super::guard::only_local_names;
 use super::routes::no_route;
+
+/// How long requests that are under way may take once the `Web` is closed.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Web {
     /// Binds to an address, such as `127.0.0.1:8080`, to be served there alone. On a loopback address, who reaches it by
@@ -57,7 +64,9 @@ impl Server {
         self.address
     }
 
-    /// Serves until the `Web` is [closed](Web::close), and then what is under way to its end. Dropping it ends all.
+    /// Serves until the `Web` is [closed](Web::close), and then what is under way, for three seconds at most: a request of which
+    /// only a part comes keeps nobody. Its connection ends with the runtime. If this is dropped, nobody new is let in, and those
+    /// who are there are served until the `Web` is closed.
     ///
     /// # Errors
     /// The system doesn't let it serve.
@@ -73,7 +82,18 @@ impl Server {
         });
         let closed = web.clone();
         let closed = async move { closed.hub().closed().await };
-        axum::serve(listener, router).with_graceful_shutdown(closed).await
+        let serving = axum::serve(listener, router).with_graceful_shutdown(closed).into_future();
+        let too_late = async {
+            web.hub().closed().await;
+            let clock = web.hub().tracker.clock();
+            if let Some(at) = clock.after(PATIENCE) {
+                clock.sleep_until(at).await;
+            }
+        };
+        match select(pin!(serving), pin!(too_late)).await {
+            Either::Left((served, _)) => served,
+            Either::Right(((), _)) => Ok(()),
+        }
     }
 }
 
