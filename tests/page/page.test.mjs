@@ -215,6 +215,19 @@ scenario('on a phone nothing is wider than the page', async visit => {
   await shoot(page, 'failed-360');
 }, PHONE);
 
+scenario('numbers and units of any size are no wider than the page', async visit => {
+  const id = await server.job('wide', 2, { kind: 'wide' });
+  const page = await visit(`#/jobs/${id}`);
+  server.step('wide', 42);
+  await reads(page, '#task-1 .percent', '42 %');
+  await reads(page, '#task-1 .amount', /^4\.2E301 \/ 1E302 Donau/);
+  await reads(page, '#amount', /8\.4E301 \/ 2E302 Donau/);
+  await page.click('#task-1 .line');
+  await page.waitForSelector('.detail');
+  assert.deepEqual(await beyond(page), []);
+  await shoot(page, 'wide');
+}, PHONE);
+
 scenario('who prefers the dark gets it', async visit => {
   const page = await visit('#/');
   const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
