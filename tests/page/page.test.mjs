@@ -239,6 +239,18 @@ scenario('who prefers the dark gets it', async visit => {
   await shoot(page, 'dark');
 });
 
+scenario('a job that is asked for while the server is away is waited for', async visit => {
+  const page = await visit('#/');
+  await page.waitForSelector('#jobs li');
+  await proxy.cut();
+  await page.click('#jobs a:has-text("zeta")');
+  await reads(page, '#blank', /server can't be reached/);
+  assert(!await page.isVisible('#list'));
+  await proxy.restore();
+  await reads(page, '#job-name', 'zeta');
+  assert(!await page.isVisible('#blank'));
+});
+
 scenario('a job that nobody knows is said to be unknown', async visit => {
   const page = await visit('#/jobs/01890a5d-ac96-774b-bcce-b302099a8057');
   await reads(page, '#blank', /nothing to show of this job/);
@@ -255,5 +267,20 @@ test('where jobs may not be changed, there are no buttons', async () => {
     await context.close();
   } finally {
     await reading.stop();
+  }
+});
+
+test('of more jobs than are listed, it is said that they are more', async () => {
+  const many = await startServer();
+  try {
+    for (let n = 0; n < 102; n++) await many.job(`job-${n}`, 1);
+    const { page, context, problems } = await open(browser, `http://127.0.0.1:${many.port}/`);
+    await reads(page, '#jobs li:first-child .name', 'job-101');
+    assert.equal(await page.locator('#jobs li').count(), 100);
+    await reads(page, '#no-jobs', 'The newest 100 of 102 are shown.');
+    assert.deepEqual(problems, []);
+    await context.close();
+  } finally {
+    await many.stop();
   }
 });
