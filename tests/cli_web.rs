@@ -110,6 +110,11 @@ fn what_cannot_be_served_is_said_before_anything_runs() {
         ends(&output, 2);
         assert!(text(&output.stderr).contains(&format!("--web {address}")), "{output:?}");
     }
+    for address in ["localhost", "127.0.0.1", "::1", "http://127.0.0.1:80/", "99999", ""] {
+        let output = run(&["run", "--web", address, "-"], &command);
+        ends(&output, 2);
+        assert!(text(&output.stderr).contains("such as 127.0.0.1:8080"), "{output:?}");
+    }
     assert!(!file.exists());
     let output = run(&["run", "--web-control", "-"], &command);
     ends(&output, 2);
