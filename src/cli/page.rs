@@ -45,7 +45,8 @@ impl Page {
             builder = builder.control(token);
         }
         let web = builder.build().map_err(|error| named(&error))?;
-        let runtime = Builder::new_current_thread().enable_io().build();
+        // Its timers are for a server that runs out of files.
+        let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| named(&error))?;
         let server = bind(&runtime, &web, address).map_err(|error| named(&error))?;
         let address = server.local_addr();
