@@ -6,8 +6,8 @@
 mod common;
 
 use std::io::{BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, ChildStderr};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use common::cli::{code, ends, milepost, run, text, wait_for};
 use common::http::{follow, get, send};
@@ -23,7 +23,11 @@ struct Running {
 
 fn start(args: &[&str]) -> Running {
     let args: Vec<&str> = ["run", "-j", "1", "--web", "0"].iter().chain(args).copied().collect();
-    let mut child = milepost(&args).spawn().unwrap();
+    started(milepost(&args))
+}
+
+fn started(mut command: Command) -> Running {
+    let mut child = command.spawn().unwrap();
     let stderr = BufReader::new(child.stderr.take().unwrap());
     let (said, stderr) = wait_for(stderr, "http://");
     let link = said.trim_end().rsplit("http://").next().unwrap();
@@ -110,8 +114,30 @@ fn what_cannot_be_served_is_said_before_anything_runs() {
         ends(&output, 2);
         assert!(text(&output.stderr).contains(&format!("--web {address}")), "{output:?}");
     }
+    for address in ["localhost", "127.0.0.1", "::1", "http://127.0.0.1:80/", "99999", ""] {
+        let output = run(&["run", "--web", address, "-"], &command);
+        ends(&output, 2);
+        assert!(text(&output.stderr).contains("such as 127.0.0.1:8080"), "{output:?}");
+    }
     assert!(!file.exists());
     let output = run(&["run", "--web-control", "-"], &command);
     ends(&output, 2);
     assert!(text(&output.stderr).contains("--web"), "{output:?}");
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_are_outlived() {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 64; exec \"$0\" run -j 1 --web 0 -"])
+        .arg(milepost(&[]).get_program());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut run = started(command);
+    let connections: Vec<_> = (0..80).map(|_| TcpStream::connect(run.address).unwrap()).collect();
+    drop(connections);
+    run.job();
+    drop(run.child.stdin.take());
+    let (said, _) = wait_for(run.stderr, "no tasks");
+    assert_eq!(said, "no tasks\n");
+    assert_eq!(code(run.child), Some(0));
 }

@@ -45,7 +45,8 @@ impl Page {
             builder = builder.control(token);
         }
         let web = builder.build().map_err(|error| named(&error))?;
-        let runtime = Builder::new_current_thread().enable_io().build();
+        // Its timers are for a server that runs out of files.
+        let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| named(&error))?;
         let server = bind(&runtime, &web, address).map_err(|error| named(&error))?;
         let address = server.local_addr();
@@ -88,7 +89,13 @@ fn bind(runtime: &Runtime, web: &Web, address: &str) -> io::Result<Server> {
     let port = address.strip_prefix(':').unwrap_or(address).parse::<u16>();
     let addresses: Vec<SocketAddr> = match port {
         Ok(port) => vec![SocketAddr::from(([127, 0, 0, 1], port))],
-        Err(_) => address.to_socket_addrs()?.collect(),
+        Err(_) => address.to_socket_addrs().map_err(|error| no_address(&error))?.collect(),
     };
     runtime.block_on(web.bind(&*addresses))
+}
+
+fn no_address(error: &io::Error) -> io::Error {
+    io::Error::other(format!(
+        "{error}: give an address with its port, such as 127.0.0.1:8080 or [::1]:8080, or a port alone"
+    ))
 }

@@ -215,6 +215,19 @@ scenario('on a phone nothing is wider than the page', async visit => {
   await shoot(page, 'failed-360');
 }, PHONE);
 
+scenario('numbers and units of any size are no wider than the page', async visit => {
+  const id = await server.job('wide', 2, { kind: 'wide' });
+  const page = await visit(`#/jobs/${id}`);
+  server.step('wide', 42);
+  await reads(page, '#task-1 .percent', '42 %');
+  await reads(page, '#task-1 .amount', /^4\.2E301 \/ 1E302 Donau/);
+  await reads(page, '#amount', /8\.4E301 \/ 2E302 Donau/);
+  await page.click('#task-1 .line');
+  await page.waitForSelector('.detail');
+  assert.deepEqual(await beyond(page), []);
+  await shoot(page, 'wide');
+}, PHONE);
+
 scenario('who prefers the dark gets it', async visit => {
   const page = await visit('#/');
   const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -224,6 +237,18 @@ scenario('who prefers the dark gets it', async visit => {
   await page.click('#jobs a:has-text("zeta")');
   await reads(page, '#job-state', 'running');
   await shoot(page, 'dark');
+});
+
+scenario('a job that is asked for while the server is away is waited for', async visit => {
+  const page = await visit('#/');
+  await page.waitForSelector('#jobs li');
+  await proxy.cut();
+  await page.click('#jobs a:has-text("zeta")');
+  await reads(page, '#blank', /server can't be reached/);
+  assert(!await page.isVisible('#list'));
+  await proxy.restore();
+  await reads(page, '#job-name', 'zeta');
+  assert(!await page.isVisible('#blank'));
 });
 
 scenario('a job that nobody knows is said to be unknown', async visit => {
@@ -242,5 +267,20 @@ test('where jobs may not be changed, there are no buttons', async () => {
     await context.close();
   } finally {
     await reading.stop();
+  }
+});
+
+test('of more jobs than are listed, it is said that they are more', async () => {
+  const many = await startServer();
+  try {
+    for (let n = 0; n < 102; n++) await many.job(`job-${n}`, 1);
+    const { page, context, problems } = await open(browser, `http://127.0.0.1:${many.port}/`);
+    await reads(page, '#jobs li:first-child .name', 'job-101');
+    assert.equal(await page.locator('#jobs li').count(), 100);
+    await reads(page, '#no-jobs', 'The newest 100 of 102 are shown.');
+    assert.deepEqual(problems, []);
+    await context.close();
+  } finally {
+    await many.stop();
   }
 });

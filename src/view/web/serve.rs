@@ -27,7 +27,8 @@ impl Web {
     /// The address can't be bound to.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime. Its timers are needed too, once there are more connections than files may be open: make it
+    /// with `enable_all`.
     ///
     /// ```
     /// use milepost::Tracker;
