@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 
 use common::{WINDOW, check_merged, job, lifecycle, ms, running, within};
+#[cfg(feature = "local")]
+use milepost::LocalScheduler;
 use milepost::view::{Batch, Inbox};
-use milepost::{Event, Job, LocalScheduler, ManualClock, TaskError};
+use milepost::{Event, Job, ManualClock, TaskError};
 
 /// A wake function that counts its calls.
 fn counting() -> (Arc<AtomicUsize>, impl Fn() + Send + Sync + 'static) {
@@ -128,6 +130,7 @@ fn much_is_drained_in_parts_and_each_wakes_for_the_next() {
 }
 
 /// A frame is drawn only when the inbox has woken: if a wake-up were lost, this would hang.
+#[cfg(feature = "local")]
 #[test]
 fn no_wake_up_is_lost_whatever_the_threads_do() {
     within(|| {
@@ -183,7 +186,7 @@ fn a_wake_up_in_the_middle_is_one_wake_up() {
     assert!(inbox.is_ended());
 }
 
-#[cfg(feature = "tracker")]
+#[cfg(all(feature = "local", feature = "tracker"))]
 #[test]
 fn it_takes_the_events_of_all_jobs_too() {
     within(|| {

@@ -1,6 +1,6 @@
 //! Server-sent events: each client has all lifecycle events once and in order, however it comes, reads and goes.
 
-#![cfg(feature = "web")]
+#![cfg(all(feature = "local", feature = "web"))]
 #![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
 mod common;
