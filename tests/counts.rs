@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use milepost::{EventStream, Job, StreamEvent, TaskReporter};
 
+use parking_lot::{Mutex, MutexGuard};
+
 use allocator::{allocations, no_allocation};
 use common::{Inline, WINDOW, job, running};
 
@@ -24,6 +26,12 @@ const ROUNDS: usize = 20;
 
 /// So many windows that a channel's ring and every buffer have been through all of their states.
 const WARM_UP: usize = 40;
+
+/// Held by each test: tasks that are added while others' are have tickets of their own, and take more.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock()
+}
 
 fn many_running(job: &Job, tasks: usize) -> Vec<TaskReporter> {
     (0..tasks).map(|n| running(job, &n.to_string())).collect()
@@ -39,6 +47,7 @@ mod reports {
 
     #[test]
     fn reports_allocate_nothing_after_the_first_of_a_window() {
+        let _alone = alone();
         let (job, clock) = job();
         let mut told = job.task_progress_updated();
         let [sets, steps, both] = ["set", "step", "both"].map(|name| running(&job, name));
@@ -67,6 +76,7 @@ mod reports {
 
     #[test]
     fn the_first_report_of_a_window_allocates_nothing_once_there_were_windows() {
+        let _alone = alone();
         let (job, clock) = job();
         let tasks = many_running(&job, 200);
         for round in 0..WARM_UP + ROUNDS {
@@ -84,6 +94,7 @@ mod reports {
 
     #[test]
     fn reports_from_other_threads_allocate_nothing() {
+        let _alone = alone();
         let (job, _clock) = job();
         let task = running(&job, "shared");
         task.advance(1);
@@ -104,6 +115,7 @@ mod reports {
 
     #[test]
     fn reports_that_nobody_hears_allocate_nothing() {
+        let _alone = alone();
         let (job, _clock) = job();
         let task = running(&job, "ended");
         let (late, nobody) = (task.progress(), milepost::Progress::none());
@@ -146,6 +158,7 @@ mod windows {
 
     #[test]
     fn a_window_allocates_at_most_once_for_its_reader() {
+        let _alone = alone();
         for dirty in [1, 100, 10_000] {
             let most = most_in_a_window(dirty, true);
             assert!(most <= 1, "{most} allocations for {dirty} tasks that report");
@@ -154,6 +167,7 @@ mod windows {
 
     #[test]
     fn a_window_that_nobody_reads_allocates_nothing() {
+        let _alone = alone();
         for dirty in [1, 100, 10_000] {
             assert_eq!(most_in_a_window(dirty, false), 0, "for {dirty} tasks that report");
         }
@@ -161,6 +175,7 @@ mod windows {
 
     #[test]
     fn an_idle_job_allocates_nothing_as_time_passes() {
+        let _alone = alone();
         let (job, clock) = job();
         let tasks = many_running(&job, 100);
         let (mut told, mut windows) = (job.task_progress_updated(), job.progress_windows());
@@ -188,6 +203,7 @@ mod lifecycle {
 
     #[test]
     fn a_task_that_is_run_takes_one_allocation_the_one_for_its_closure() {
+        let _alone = alone();
         let (job, _clock) = job();
         let names: Vec<Arc<str>> = (0..TASKS).map(|n| n.to_string().into()).collect();
         let (added, ()) = allocations(|| {
@@ -204,6 +220,7 @@ mod lifecycle {
 
     #[test]
     fn a_task_that_is_reported_on_takes_no_allocation_of_its_own() {
+        let _alone = alone();
         let (job, _clock) = job();
         let names: Vec<Arc<str>> = (0..TASKS).map(|n| n.to_string().into()).collect();
         let mut tasks = Vec::with_capacity(TASKS);
@@ -224,6 +241,7 @@ mod lifecycle {
 
     #[test]
     fn reading_lifecycle_events_allocates_nothing() {
+        let _alone = alone();
         let (job, _clock) = job();
         for n in 0..TASKS {
             job.add_blocking(n.to_string(), |cx| Ok(n_of(&cx))).expect("the job takes tasks");
