@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt::Display;
 use std::rc::Rc;
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
@@ -193,4 +194,19 @@ pub(crate) fn two<'a>(
         figure
     });
     [first, Case::new(other, threads, move || second.get())]
+}
+
+const ROUNDS: usize = 101;
+
+/// The median of some rounds, in microseconds.
+pub(crate) fn median(mut round: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            round();
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[ROUNDS / 2]
 }

@@ -7,25 +7,11 @@ use milepost::view::{Keep, Rows};
 use milepost::{Event, Job, JobBuilder, ManualClock, TaskReporter};
 
 use crate::alloc;
-use crate::report::{Line, Report};
+use crate::report::{Line, Report, median};
 
 const TASKS: usize = 1_000_000;
 const RUNNING: usize = 1_000;
-const ROUNDS: usize = 101;
 const PAGE: usize = 50;
-
-/// The median of some rounds, in microseconds.
-fn median(mut round: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            round();
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[ROUNDS / 2]
-}
 
 fn read(job: &Job) -> Vec<Event> {
     let mut events = Vec::new();

@@ -7,24 +7,10 @@ use milepost::tracker::{Field, Query};
 use milepost::{Job, JobState, TaskReporter, Tracker};
 
 use crate::alloc;
-use crate::report::{Line, Report};
+use crate::report::{Line, Report, median};
 
 const JOBS: usize = 100_000;
 const RUNNING: usize = 100;
-const ROUNDS: usize = 101;
-
-/// The median of some rounds, in microseconds.
-fn median(mut round: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            round();
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[ROUNDS / 2]
-}
 
 fn running(job: &Job) -> TaskReporter {
     let task = job.reporter("task").unwrap();

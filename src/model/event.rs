@@ -383,6 +383,25 @@ pub struct ProgressWindow {
     pub progress: JobProgress,
 }
 
+macro_rules! report {
+    ($($event:ty)*) => {$(
+        impl $event {
+            /// What it tells of the task's progress.
+            pub(crate) fn report(&self) -> ProgressReport {
+                ProgressReport {
+                    progress: self.progress,
+                    total: self.total,
+                    unit: self.unit.clone(),
+                    message: self.message.clone(),
+                    properties: self.properties.clone(),
+                }
+            }
+        }
+    )*};
+}
+
+report!(TaskProgressUpdated TaskCompleted);
+
 macro_rules! task_ref {
     ($($event:ty)*) => {$(
         impl From<&$event> for TaskRef {

@@ -10,8 +10,8 @@ use super::pace::Pace;
 use super::row::{JobRow, TaskRow};
 use super::table::Table;
 use crate::model::{
-    Counts, Event, JobId, JobState, ProgressReport, Properties, Sums, TaskAdded, TaskCompleted,
-    TaskId, TaskProgressUpdated, TaskStateChanged, Timestamp,
+    Counts, Event, JobId, JobState, Properties, Sums, TaskAdded, TaskCompleted, TaskId,
+    TaskProgressUpdated, TaskStateChanged, Timestamp,
 };
 use crate::view::{Batch, Inbox};
 
@@ -271,13 +271,7 @@ impl Rows {
                     return;
                 }
                 let details = entry.details();
-                details.report = ProgressReport {
-                    progress: update.progress,
-                    total: update.total,
-                    unit: update.unit.clone(),
-                    message: update.message.clone(),
-                    properties: update.properties.clone(),
-                };
+                details.report = update.report();
                 if let Some(value) = update.progress {
                     if details.pace.goes_back(value) {
                         details.pace = Pace::default();
@@ -300,13 +294,7 @@ impl Rows {
                 let is_renamed = entry.name != ended.name;
                 entry.name = ended.name.clone();
                 let details = entry.details();
-                details.report = ProgressReport {
-                    progress: ended.progress,
-                    total: ended.total,
-                    unit: ended.unit.clone(),
-                    message: ended.message.clone(),
-                    properties: ended.properties.clone(),
-                };
+                details.report = ended.report();
                 details.ended = Some(ended.at);
                 details.error = ended.error.clone();
                 is_renamed
