@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::io::{BufReader, Write};
+use std::io::{BufRead as _, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
@@ -140,4 +140,32 @@ fn more_connections_than_files_may_be_open_are_outlived() {
     let (said, _) = wait_for(run.stderr, "no tasks");
     assert_eq!(said, "no tasks\n");
     assert_eq!(code(run.child), Some(0));
+}
+
+#[test]
+fn connections_leave_the_commands_the_files_that_they_need() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 160; exec \"$0\" run -j 1 --web 0 -"]);
+    command.arg(milepost(&[]).get_program());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut run = started(command);
+    let connections: Vec<_> = (0..200).map(|_| TcpStream::connect(run.address).unwrap()).collect();
+    // All that may come are there, as far as anybody can see.
+    for place in (0..50).rev() {
+        assert_eq!(half_asked(&connections[place]), 200);
+    }
+    run.write("true");
+    drop(run.child.stdin.take());
+    let (said, _) = wait_for(run.stderr, "1 task in");
+    assert!(said.contains("1 ok"), "{said}");
+    assert_eq!(code(run.child), Some(0));
+    drop(connections);
+}
+
+/// The status of what is answered on a connection, which stays.
+fn half_asked(mut connection: &TcpStream) -> u16 {
+    connection.write_all(b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut first = String::new();
+    BufReader::new(connection).read_line(&mut first).unwrap();
+    first.split(' ').nth(1).unwrap().parse().unwrap()
 }

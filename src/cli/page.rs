@@ -20,6 +20,9 @@ use crate::view::web::{Server, Web};
 /// How long those who watch may take to read the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many connections there may be: commands need open files too.
+const CONNECTIONS: usize = 100;
+
 /// A page that is served.
 pub(super) struct Page {
     web: Web,
@@ -49,6 +52,7 @@ impl Page {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| named(&error))?;
         let server = bind(&runtime, &web, address).map_err(|error| named(&error))?;
+        let server = server.max_connections(CONNECTIONS);
         let address = server.local_addr();
         let serve = move || {
             if let Err(error) = runtime.block_on(server.run()) {

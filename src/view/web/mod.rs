@@ -34,6 +34,7 @@ mod jobs;
 mod pace;
 mod page;
 mod params;
+mod places;
 mod present;
 mod pump;
 mod ring;

@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use futures::future::{Either, select};
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use super::Web;
 use super::guard::only_local_names;
+use super::places::Places;
 use super::routes::no_route;
 
 /// How long requests that are under way may take once the `Web` is closed.
@@ -48,7 +48,7 @@ impl Web {
     pub async fn bind(&self, address: impl ToSocketAddrs) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Server { web: self.clone(), listener, address })
+        Ok(Server { web: self.clone(), listener, address, max_connections: usize::MAX })
     }
 }
 
@@ -57,9 +57,27 @@ pub struct Server {
     web: Web,
     listener: TcpListener,
     address: SocketAddr,
+    max_connections: usize,
 }
 
 impl Server {
+    /// How many connections there may be at a time, whatever they are for: any number unless set. Others wait until there is
+    /// a place. For programs that need their open files for something else.
+    ///
+    /// ```
+    /// # use milepost::{Tracker, view::web::Web};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let server = Web::new(&Tracker::new()).bind("127.0.0.1:0").await?.max_connections(100);
+    /// # drop(server);
+    /// # Ok::<(), std::io::Error>(())
+    /// # })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn max_connections(mut self, n: usize) -> Self {
+        self.max_connections = n;
+        self
+    }
+
     /// Where it is.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
@@ -72,15 +90,12 @@ impl Server {
     /// # Errors
     /// The system doesn't let it serve.
     pub async fn run(self) -> io::Result<()> {
-        let Server { web, listener, address } = self;
+        let Server { web, listener, address, max_connections } = self;
         let mut router = web.router().fallback(no_route);
         if address.ip().is_loopback() {
             router = router.layer(axum::middleware::from_fn(only_local_names));
         }
-        // Else a message would wait for an answer to the one before.
-        let listener = listener.tap_io(|connection| {
-            let _ = connection.set_nodelay(true);
-        });
+        let listener = Places::new(listener, max_connections);
         let closed = web.clone();
         let closed = async move { closed.hub().closed().await };
         let serving = axum::serve(listener, router).with_graceful_shutdown(closed).into_future();
