@@ -1,4 +1,5 @@
-//! Counts and measures what jobs do, and prints it as an exporter would be told it.
+//! Counts and measures what jobs do, and prints it as an exporter would be told it:
+//! `cargo run --features metrics --example metrics`.
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use milepost::telemetry::Telemetry;

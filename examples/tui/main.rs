@@ -1,4 +1,5 @@
-//! An application in the terminal that shows all jobs of a process and controls them, with ratatui.
+//! An application in the terminal that shows all jobs of a process and controls them, with ratatui:
+//! `cargo run --features ratatui,tracker --example tui`.
 //!
 //! It draws when something came: a key, or the inbox's wake-up. Both come by one channel, so that the loop waits in one
 //! place; while a job runs it also draws once a second, as time goes on. Nothing happens while nothing happens.
