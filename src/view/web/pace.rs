@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use crate::base::Clock;
 
 /// What is sent to all clients together.
-const BYTES_PER_MICRO: u64 = 160;
+const BYTES_PER_MICRO: u64 = 128;
 
 /// What it takes to give a client a piece of no length, as bytes.
 const PER_PIECE: u64 = 32 << 10;
