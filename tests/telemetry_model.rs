@@ -17,25 +17,8 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 use TaskState::{
-    Assigned, Canceled, Canceling, Completed, EnvironmentError, Failed, Held, Interrupted, Pending,
-    Running, Submitted, Suspended, TimedOut,
+    Assigned, Canceling, Completed, Failed, Held, Pending, Running, Submitted, Suspended,
 };
-
-const STATES: [TaskState; 13] = [
-    Pending,
-    Submitted,
-    Held,
-    Assigned,
-    Running,
-    Suspended,
-    Canceling,
-    Completed,
-    Failed,
-    Canceled,
-    TimedOut,
-    Interrupted,
-    EnvironmentError,
-];
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -53,7 +36,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
-    let state = || prop::sample::select(STATES.to_vec());
+    let state = || prop::sample::select(TaskState::ALL.to_vec());
     let which = 0usize..10;
     let step = prop_oneof![
         2 => Just(Step::Add),

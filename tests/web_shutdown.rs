@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use axum::Router;
-use common::http::{follow, get, runtime};
+use common::http::{follow, get, runtime, serve_alone};
 use common::{running, within};
 use milepost::view::web::Web;
 use milepost::{Job, ManualClock, Tracker};
@@ -94,19 +94,10 @@ fn a_server_alone_ends_when_it_is_closed() {
     tracker.track(&job);
     let _task = running(&job, "task");
     let web = Web::new(&tracker);
-    let (send, receive) = std::sync::mpsc::channel();
-    let closing = web.clone();
-    let server = std::thread::spawn(move || {
-        runtime().block_on(async {
-            let server = web.bind("127.0.0.1:0").await.unwrap();
-            send.send(server.local_addr()).unwrap();
-            server.run().await.unwrap();
-        });
-    });
-    let address = receive.recv().unwrap();
+    let (address, server) = serve_alone(&web);
     let mut client = follow(address, job.id(), None).events();
     assert!(client.next().is_some());
-    closing.close();
+    web.close();
     within(move || {
         server.join().unwrap();
         while client.next().is_some() {}
@@ -117,16 +108,7 @@ fn a_server_alone_ends_when_it_is_closed() {
 fn a_server_alone_ends_though_requests_never_do() {
     let manual = ManualClock::new();
     let web = Web::new(&Tracker::builder().clock(manual.clock()).build());
-    let (send, receive) = std::sync::mpsc::channel();
-    let closing = web.clone();
-    let server = std::thread::spawn(move || {
-        runtime().block_on(async {
-            let server = web.bind("127.0.0.1:0").await.unwrap();
-            send.send(server.local_addr()).unwrap();
-            server.run().await.unwrap();
-        });
-    });
-    let address = receive.recv().unwrap();
+    let (address, server) = serve_alone(&web);
     let head = "HTTP/1.1\r\nHost: localhost\r\n";
     let halves = [
         format!("GET /jobs {head}"),
@@ -139,7 +121,7 @@ fn a_server_alone_ends_though_requests_never_do() {
     });
     // Those before it have been read.
     assert_eq!(get(address, "/jobs").status, 200);
-    closing.close();
+    web.close();
     within(move || {
         while !server.is_finished() {
             manual.advance(Duration::from_secs(1));

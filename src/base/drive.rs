@@ -11,7 +11,7 @@ use super::phase::Phase;
 use super::{contain, drop_contained, run_on_pool};
 
 /// Polls `future` on threads of the pool until it is ready. It may block. A panic in it ends it and is logged as one in
-/// `what`; so does the lack of any thread to begin with.
+/// `what`. Where there is no thread, it is polled on the one that wakes it.
 pub(crate) fn drive(what: &'static str, future: impl Future<Output = ()> + Send + 'static) {
     let driven = Driven { what, phase: Phase::new(), future: Mutex::new(Some(Box::pin(future))) };
     Arc::new(driven).wake();

@@ -43,7 +43,7 @@ impl Board {
         let took = rows.task(ended.task, ended.at).and_then(|row| row.elapsed);
         let before = rows.version();
         rows.apply(event);
-        let number = rows.job(ended.at).counts.ended();
+        let number = rows.counts().ended();
         (rows.version() != before).then_some(Ended { number, took })
     }
 

@@ -76,8 +76,8 @@ pub(super) fn summary_line(job: Option<&Known>, now: Timestamp) -> String {
 }
 
 /// Whether a task has not ended well.
-pub(super) fn has_failed(job: &Known, now: Timestamp) -> bool {
-    let counts = job.rows.job(now).counts;
+pub(super) fn has_failed(job: &Known) -> bool {
+    let counts = job.rows.counts();
     counts.failed() > 0 || counts.canceled() > 0
 }
 

@@ -185,7 +185,7 @@ impl Show {
         if written.is_ok() {
             self.screen.say(&summary_line(self.board.job(job), now));
         }
-        let failed = self.board.job(job).is_some_and(|job| has_failed(job, now));
+        let failed = self.board.job(job).is_some_and(has_failed);
         (failed, written.and(self.screen.finish()))
     }
 

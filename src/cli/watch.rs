@@ -165,7 +165,7 @@ impl Watch {
             let name = shortened(name.as_deref().unwrap_or("a job"), 80);
             self.screen.say(&format!("{name}: {}", summary_line(Some(job), now)));
         }
-        let failed = jobs.iter().any(|(_, job)| has_failed(job, now));
+        let failed = jobs.iter().any(|(_, job)| has_failed(job));
         if let Some(rest) = self.problems.rest(&self.following.follower.path()) {
             self.screen.say(&rest);
         }

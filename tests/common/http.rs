@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,16 +23,21 @@ pub(crate) fn serve_router(router: Router) -> SocketAddr {
 
 /// Serves a `Web` alone until it is closed.
 pub(crate) fn serve(web: &Web) -> SocketAddr {
+    serve_alone(web).0
+}
+
+/// The same, with the thread that ends when it doesn't serve any more.
+pub(crate) fn serve_alone(web: &Web) -> (SocketAddr, JoinHandle<()>) {
     let (send, receive) = std::sync::mpsc::channel();
     let web = web.clone();
-    std::thread::spawn(move || {
+    let thread = std::thread::spawn(move || {
         runtime().block_on(async move {
             let server = web.bind("127.0.0.1:0").await.expect("a port");
             send.send(server.local_addr()).expect("the test waits");
             server.run().await.expect("it serves");
         });
     });
-    receive.recv().expect("the server is there")
+    (receive.recv().expect("the server is there"), thread)
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {

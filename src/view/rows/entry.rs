@@ -34,17 +34,17 @@ pub(super) struct Details {
 
 impl Details {
     /// Those of a task that has not begun.
-    pub(super) fn nothing() -> &'static Details {
+    fn nothing() -> &'static Details {
         static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
         &NOTHING
     }
 
-    pub(super) fn total(&self) -> Option<f64> {
+    fn total(&self) -> Option<f64> {
         // A weight in a unit is a total known beforehand.
         self.report.total.or(self.unit.as_ref().and(self.weight))
     }
 
-    pub(super) fn fraction(&self) -> Option<f64> {
+    fn fraction(&self) -> Option<f64> {
         fraction(self.report.progress, self.total())
     }
 }
@@ -59,6 +59,11 @@ impl Entry {
         self.details.get_or_insert_default()
     }
 
+    /// Those that there are.
+    fn known(&self) -> &Details {
+        self.details.as_deref().unwrap_or(Details::nothing())
+    }
+
     /// Another attempt has begun to be waited for: of the last one, what was noted of the task remains.
     pub(super) fn begin_anew(&mut self) {
         if let Some(details) = &mut self.details {
@@ -69,14 +74,11 @@ impl Entry {
     }
 
     pub(super) fn share(&self) -> Share<'_> {
-        let ended = self.state.is_terminal();
-        let Some(details) = &self.details else {
-            return Share::of(Counted { ended, ..Counted::default() });
-        };
+        let details = self.known();
         Share::of(Counted {
             weight: details.weight,
             declared_unit: details.unit.as_ref(),
-            ended,
+            ended: self.state.is_terminal(),
             progress: details.report.progress,
             total: details.report.total,
             unit: details.report.unit.as_ref(),
@@ -88,12 +90,12 @@ impl Entry {
         if self.state != TaskState::Canceled {
             return 0.0;
         }
-        let details = self.details.as_deref().unwrap_or(Details::nothing());
+        let details = self.known();
         details.weight.unwrap_or(1.0) * (1.0 - details.fraction().unwrap_or(0.0))
     }
 
     pub(super) fn row(&self, task: TaskId, now: Timestamp) -> TaskRow<'_> {
-        let details = self.details.as_deref().unwrap_or(Details::nothing());
+        let details = self.known();
         let ProgressReport { progress, ref message, ref unit, ref properties, .. } = details.report;
         let (total, fraction) = (details.total(), details.fraction());
         let since =

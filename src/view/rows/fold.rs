@@ -198,6 +198,12 @@ impl Rows {
         self.state.unwrap_or(JobState::Pending)
     }
 
+    /// The tasks by state, as in [`JobRow::counts`].
+    #[allow(dead_code, reason = "only bars ask for them, which are a feature")]
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Changes a task's entry, and the sums and groups with it. One of which nothing was known gets an entry.
     fn with<R>(
         &mut self,

@@ -176,7 +176,7 @@ impl Live {
         let job = [(self.events.job(), &self.rows)];
         let lines = self.layout.lines(job, now, Size { width: size.width, height });
         self.bars.draw(lines, size);
-        let counts = self.rows.job(now).counts;
+        let counts = self.rows.counts();
         counts.of(TaskState::Running) + counts.of(TaskState::Canceling) > 0
     }
 
