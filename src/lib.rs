@@ -52,6 +52,7 @@
 //! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
 //! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
 //! - `event-log`: `event_log`, what jobs tell written to files, followed and read again.
+//! - `condor`: `condor`, the jobs of an HTCondor pool.
 //! - `cli`: the `milepost` command.
 //! - `tracker`: `Tracker`, which knows all jobs of a process. It needs no runtime.
 //! - `indicatif`: `view::terminal`, a job's bars in a terminal.
@@ -68,6 +69,8 @@ mod bus;
 pub mod cli;
 #[cfg(all(unix, feature = "command"))]
 mod command;
+#[cfg(feature = "condor")]
+pub mod condor;
 #[cfg(feature = "event-log")]
 pub mod event_log;
 mod job;

@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("scheduler", &["model", "base", "meter", "bus", "job"]),
     ("event_log", &["model", "base", "bus", "job"]),
     ("command", &["model", "base", "meter", "job"]),
+    ("condor", &["model", "base", "meter", "bus", "job", "event_log"]),
     (
         "cli",
         &[
@@ -29,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "job",
             "scheduler",
             "command",
+            "condor",
             "event_log",
             "tracker",
             "view",

@@ -1,0 +1,29 @@
+//! HTCondor: what becomes of jobs on a pool, read from the event logs that HTCondor writes, and asked of its queue.
+
+mod ad_body;
+mod attributes;
+mod body;
+mod canon;
+mod damage;
+mod ending;
+mod event;
+mod event_type;
+mod json;
+mod key;
+mod literal;
+mod parser;
+mod text;
+mod value;
+mod xml;
+mod zone;
+
+pub use attributes::Attributes;
+pub use body::{Body, ClusterRemove, Connection, Execute, FileTransfer, ImageSize, Submit};
+pub use damage::{DamageKind, Damaged};
+pub use ending::{Ended, Evicted, Resource, Terminated, Usage};
+pub use event::Event;
+pub use event_type::EventType;
+pub use key::JobKey;
+pub use parser::Parser;
+pub use value::{Ad, Value};
+pub use zone::{ParseZoneError, Zone};
