@@ -77,6 +77,13 @@ impl TaskReporter {
         self.job.id()
     }
 
+    /// The state that the task is in.
+    pub fn state(&self) -> TaskState {
+        // One that is gone has ended.
+        let state = self.job.core().look(|ledger| ledger.task_state(self.task));
+        state.unwrap_or(TaskState::Completed)
+    }
+
     /// Which attempt is reported on, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
