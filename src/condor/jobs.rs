@@ -10,6 +10,7 @@ use super::event_type::EventType;
 use super::group::{Group, Notes};
 use super::jobs_builder::{JobsBuilder, Settings};
 use super::key::JobKey;
+use super::logs::Followed;
 use super::naming;
 use super::noted::note;
 use super::states::{Seen, When, is_of_job, seen};
@@ -61,6 +62,8 @@ pub struct Jobs {
     /// What is known of DAGs by the logs of their own jobs: whether they go on.
     dags: HashMap<Arc<Path>, bool>,
     opened: Vec<Job>,
+    /// What may have ended since all was read.
+    done: Vec<Of>,
 }
 
 /// What becomes one job.
@@ -96,6 +99,7 @@ impl Jobs {
             nodes: HashMap::new(),
             dags: HashMap::new(),
             opened: Vec::new(),
+            done: Vec::new(),
         }
     }
 
@@ -108,6 +112,14 @@ impl Jobs {
     pub fn apply_from(&mut self, log: &Path, event: &Event) {
         let body = event.body();
         self.take(log, event, &body);
+    }
+
+    /// The same of a log that is followed.
+    pub(crate) fn apply_of(&mut self, log: &Followed, event: &Event) {
+        match &log.nodes {
+            Some(nodes) => self.dagman(nodes, event.event_type()),
+            None => self.apply_from(&log.path, event),
+        }
     }
 
     /// An event with its body.
@@ -145,6 +157,9 @@ impl Jobs {
         if when == When::Always || live.reporter.state().is_active() {
             group.observe(number, what);
         }
+        if group.is_done() {
+            self.done.push(of);
+        }
     }
 
     /// An event of a whole cluster.
@@ -167,6 +182,7 @@ impl Jobs {
                 {
                     group.expect(jobs);
                 }
+                self.done.push(of);
             }
             _ => {}
         }
@@ -180,8 +196,10 @@ impl Jobs {
             _ => return,
         };
         let nodes: Arc<Path> = nodes.into();
-        if let Some(group) = self.groups.get_mut(&Of::Dag(nodes.clone())) {
+        let of = Of::Dag(nodes.clone());
+        if let Some(group) = self.groups.get_mut(&of) {
             group.goes_on = goes_on;
+            self.done.push(of);
         }
         self.dags.insert(nodes, goes_on);
     }
@@ -253,7 +271,21 @@ impl Jobs {
 
     /// There is nothing more to be read for now: jobs end of which all is there and has ended.
     pub fn caught_up(&mut self) {
-        self.groups.values_mut().for_each(Group::settle);
+        self.settle(|_| {});
+    }
+
+    /// The same; jobs that end are let go of.
+    pub(super) fn caught_up_and_forget(&mut self) {
+        self.settle(Group::forget_ended);
+    }
+
+    fn settle(&mut self, then: fn(&mut Group)) {
+        for of in self.done.drain(..) {
+            if let Some(group) = self.groups.get_mut(&of) {
+                group.settle();
+                then(group);
+            }
+        }
     }
 
     /// There won't be more: jobs take no more tasks, and end if all of theirs have. Tasks that have not ended stay as they are
