@@ -1,6 +1,8 @@
 //! HTCondor: what becomes of jobs on a pool, read from the event logs that HTCondor writes, and asked of its queue.
 
 mod ad_body;
+mod ad_ending;
+mod ad_header;
 mod attributes;
 mod body;
 mod canon;
@@ -19,6 +21,7 @@ mod split;
 mod text;
 mod value;
 mod xml;
+mod xml_ad;
 mod zone;
 
 pub use attributes::Attributes;
