@@ -328,7 +328,7 @@ fn new_task(key: JobKey, event: &Event, body: &Body<'_>) -> (Arc<str>, Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::attributes::Attributes;
-    use super::super::body::{ClusterRemove, Submit};
+    use super::super::body::{ClusterRemove, ImageSize, Submit};
     use super::super::ending::{Ended, Evicted, Terminated, Usage};
     use super::super::event::Source;
     use super::*;
@@ -483,6 +483,9 @@ mod tests {
         let mut of = |proc, number, body| {
             log.at(number, JobKey::new(114, proc), body);
         };
+        let memory = |memory_usage| ImageSize { size: 5_000, memory_usage, ..ImageSize::default() };
+        of(0, 6, Body::ImageSize(memory(None)));
+        of(0, 6, Body::ImageSize(memory(Some(12))));
         of(0, 5, terminated(Ended::Exited(3)));
         of(1, 5, terminated(Ended::Signaled(9)));
         of(2, 5, OTHER);
@@ -509,8 +512,8 @@ mod tests {
         assert_eq!(told(2), (Failed, "the log doesn't say how it ended".into()));
         assert_eq!(told(3), (Canceled, "via condor_rm".into()));
         let json = serde_json::to_value(&tasks[0].properties).expect("it is JSON");
-        let expected = serde_json::json!({"cluster": 114, "proc": 0, "exit_code": 3, "bytes_sent": 10,
-            "bytes_received": 20});
+        let expected = serde_json::json!({"cluster": 114, "proc": 0, "exit_code": 3, "memory_mib": 12,
+            "bytes_sent": 10, "bytes_received": 20});
         assert_eq!(json, expected);
     }
 
