@@ -1,25 +1,32 @@
 //! HTCondor: what becomes of jobs on a pool, read from the event logs that HTCondor writes, and asked of its queue.
 
 mod ad_body;
+mod ad_ending;
+mod ad_header;
 mod attributes;
 mod body;
 mod canon;
 mod cursor;
 mod damage;
+mod dates;
 mod ending;
 mod error;
 mod event;
 mod event_type;
 mod files;
 mod follower;
+mod header;
 mod json;
+mod junk;
 mod key;
 mod literal;
 mod parser;
 mod reader;
+mod split;
 mod text;
 mod value;
 mod xml;
+mod xml_ad;
 mod zone;
 
 pub use attributes::Attributes;
