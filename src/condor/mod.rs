@@ -2,7 +2,6 @@
 
 mod ad_body;
 mod ad_ending;
-mod ad_header;
 mod attributes;
 mod body;
 mod canon;

@@ -7,7 +7,8 @@ use crate::condor::value::Value;
 /// A label, the name of what follows it, and whether that is a number.
 type Label = (&'static str, &'static str, bool);
 
-const GRID: &[Label] = &[("GridResource:", "GridResource", false), ("GridJobId:", "GridJobId", false)];
+const GRID: &[Label] =
+    &[("GridResource:", "GridResource", false), ("GridJobId:", "GridJobId", false)];
 
 const SPACE: &[Label] = &[
     ("Bytes reserved:", "ReservedSpace", true),
@@ -43,7 +44,9 @@ pub(in crate::condor) fn more(event_type: EventType, text: &str) -> Vec<(&'stati
             which.map(|which| ("Type", trim(which).into())).into_iter().collect()
         }
         // HTCondor has a name for a head that it can't read.
-        _ if ["FutureEvent", "EPFutureEvent"].contains(&event_type.class()) || event_type.is_slot() => {
+        _ if ["FutureEvent", "EPFutureEvent"].contains(&event_type.class())
+            || event_type.is_slot() =>
+        {
             vec![("EventHead", head.into())]
         }
         _ => Vec::new(),
