@@ -2,6 +2,7 @@
 
 mod ad_body;
 mod ad_ending;
+mod ad_header;
 mod attributes;
 mod body;
 mod canon;
