@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::lines::{Lines, codes, number, real, trim};
+use memchr::memchr;
+
+use super::lines::{Lines, codes, number, real, said, trim};
 use crate::condor::ending::{Ended, Evicted, Resource, Terminated, Usage};
 
 /// What lines about the end of a run say, whichever there are.
@@ -162,7 +164,7 @@ pub(super) fn is_about_the_end(line: &str) -> bool {
 /// `12  -  What`: both.
 #[inline]
 pub(super) fn dashed(line: &str) -> Option<(&str, &str)> {
-    let end = memchr::memchr(b' ', line.as_bytes())?;
+    let end = memchr(b' ', line.as_bytes())?;
     Some((&line[..end], line[end..].strip_prefix("  -  ")?))
 }
 
@@ -194,15 +196,13 @@ fn time(text: &str) -> Option<(Duration, &str)> {
 struct Columns {
     used: usize,
     requested: usize,
-    allocated: usize,
 }
 
 impl Columns {
     fn of(line: &str) -> Option<Columns> {
         let (_, heads) = line.split_once(':')?;
         let end = |head: &str| heads.find(head).map(|start| start + head.len());
-        let (used, requested) = (end("Usage")?, end("Request")?);
-        Some(Columns { used, requested, allocated: end("Allocated")? })
+        Some(Columns { used: end("Usage")?, requested: end("Request")? })
     }
 }
 
@@ -212,29 +212,31 @@ fn row<'a>(line: &'a str, columns: &Columns) -> Option<Resource<'a>> {
     let name = trim(name);
     let name = name.split_once(" (").map_or(name, |(name, _)| name);
     let mut resource = Resource { name, ..Resource::default() };
+    let (mut numbers, mut count) = ([(0.0, 0); 3], 0);
     let mut at = 0;
-    while let Some(blanks) = cells[at..].bytes().position(|byte| byte != b' ') {
+    while let Some(blanks) = cells.as_bytes()[at..].iter().position(|byte| *byte != b' ') {
         let start = at + blanks;
-        let len = memchr::memchr(b' ', &cells.as_bytes()[start..]).unwrap_or(cells.len() - start);
-        let end = start + len;
-        let number = real(&cells[start..end]);
-        // Numbers end where their column does; long ones move those behind them, which are all there then.
-        let column = if number.is_none() || resource.allocated.is_some() {
-            resource.assigned = Some(trim(cells[start..].trim_end()).trim_matches('"'));
-            break;
-        } else if end <= columns.used && resource.used.is_none() {
-            &mut resource.used
-        } else if end <= columns.requested && resource.requested.is_none() {
-            &mut resource.requested
-        } else if end <= columns.allocated || resource.requested.is_some() {
-            &mut resource.allocated
-        } else if resource.used.is_some() {
-            &mut resource.requested
-        } else {
-            &mut resource.used
+        let len = memchr(b' ', &cells.as_bytes()[start..]).unwrap_or(cells.len() - start);
+        match real(&cells[start..start + len]) {
+            Some(number) if count < numbers.len() => numbers[count] = (number, start + len),
+            _ => {
+                resource.assigned = said(cells[start..].trim_matches(['"', ' ', '\t', '\r']));
+                break;
+            }
+        }
+        count += 1;
+        at = start + len;
+    }
+    for (n, (number, end)) in numbers.into_iter().take(count).enumerate() {
+        // They end where their column does; long ones move those behind them, but then all are there.
+        let column = match count {
+            3 => n,
+            _ if end <= columns.used => 0,
+            _ if end <= columns.requested => 1,
+            _ => 2,
         };
-        *column = number;
-        at = end;
+        *[&mut resource.used, &mut resource.requested, &mut resource.allocated][column] =
+            Some(number);
     }
     (!name.is_empty()).then_some(resource)
 }
@@ -248,20 +250,57 @@ mod tests {
     fn of(rows: &str) -> Vec<(Option<f64>, Option<f64>, Option<f64>, Option<String>)> {
         let text = format!("{HEAD}\n{rows}");
         let ending = Ending::of(Lines::of(&text));
-        let each = |r: &Resource<'_>| (r.used, r.requested, r.allocated, r.assigned.map(str::to_owned));
+        let each =
+            |r: &Resource<'_>| (r.used, r.requested, r.allocated, r.assigned.map(str::to_owned));
         ending.resources.iter().map(each).collect()
     }
 
     #[test]
     fn cells_of_the_table_are_known_by_their_columns() {
         for (row, used, requested, allocated, assigned) in [
-            ("   Cpus                 :     0.25        1         1 ", Some(0.25), Some(1.0), Some(1.0), None),
-            ("   Cpus                 :                 1         1 ", None, Some(1.0), Some(1.0), None),
+            (
+                "   Cpus                 :     0.25        1         1 ",
+                Some(0.25),
+                Some(1.0),
+                Some(1.0),
+                None,
+            ),
+            (
+                "   Cpus                 :                 1         1 ",
+                None,
+                Some(1.0),
+                Some(1.0),
+                None,
+            ),
             ("   GPUs                 :                           0 ", None, None, Some(0.0), None),
-            ("   TimeExecute (s)      :       12                    ", Some(12.0), None, None, None),
-            ("   Disk (KB)            :    17        4000      5000 ", Some(17.0), Some(4000.0), Some(5000.0), None),
-            ("   GPUs                 :     0.50        1         1 \"GPU-a, GPU-b\"", Some(0.5), Some(1.0), Some(1.0), Some("GPU-a, GPU-b")),
-            ("   Disk (KB)            : 123456789012 1000 123456789012 ", Some(123_456_789_012.0), Some(1000.0), Some(123_456_789_012.0), None),
+            (
+                "   TimeExecute (s)      :       12                    ",
+                Some(12.0),
+                None,
+                None,
+                None,
+            ),
+            (
+                "   Disk (KB)            :    17        4000      5000 ",
+                Some(17.0),
+                Some(4000.0),
+                Some(5000.0),
+                None,
+            ),
+            (
+                "   GPUs                 :     0.50        1         1 \"GPU-a, GPU-b\"",
+                Some(0.5),
+                Some(1.0),
+                Some(1.0),
+                Some("GPU-a, GPU-b"),
+            ),
+            (
+                "   Disk (KB)            : 123456789012 1000 123456789012 ",
+                Some(123_456_789_012.0),
+                Some(1000.0),
+                Some(123_456_789_012.0),
+                None,
+            ),
         ] {
             let expected = (used, requested, allocated, assigned.map(str::to_owned));
             assert_eq!(of(row), [expected], "{row}");
@@ -273,7 +312,13 @@ mod tests {
         let (used, whose) = usage("Usr 1 02:03:04, Sys 5 06:07:08  -  Run Remote Usage").unwrap();
         assert_eq!((used.user.as_secs(), used.system.as_secs()), (93_784, 454_028));
         assert_eq!(whose, "Run Remote Usage");
-        for line in ["Usr", "Usr 1 02:03", "Usr x 02:03:04, Sys 5 06:07:08  -  x", "Usr 1 02:03:04", "Usr 1 ü2:03:04"] {
+        for line in [
+            "Usr",
+            "Usr 1 02:03",
+            "Usr x 02:03:04, Sys 5 06:07:08  -  x",
+            "Usr 1 02:03:04",
+            "Usr 1 ü2:03:04",
+        ] {
             assert!(usage(line).is_none(), "{line}");
         }
     }

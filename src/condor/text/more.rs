@@ -7,7 +7,8 @@ use crate::condor::value::Value;
 /// A label, the name of what follows it, and whether that is a number.
 type Label = (&'static str, &'static str, bool);
 
-const GRID: &[Label] = &[("GridResource:", "GridResource", false), ("GridJobId:", "GridJobId", false)];
+const GRID: &[Label] =
+    &[("GridResource:", "GridResource", false), ("GridJobId:", "GridJobId", false)];
 
 const SPACE: &[Label] = &[
     ("Bytes reserved:", "ReservedSpace", true),
