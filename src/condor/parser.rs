@@ -6,14 +6,13 @@ use std::io::{self, Read};
 use super::damage::{DamageKind, Damaged};
 use super::dates::Date;
 use super::event::{Event, Source};
-use super::event_type::EventType;
 use super::header::{self, Wrong};
 use super::junk::{Junk, damaged};
 use super::key::JobKey;
 use super::split::{self, Begin, End, Format, Search};
 use super::value::Ad;
 use super::zone::{Dates, Zone};
-use super::{json, xml};
+use super::{ad_header, json, xml};
 use crate::model::Timestamp;
 
 /// No event has more bytes.
@@ -262,22 +261,15 @@ fn bad_ad(reason: impl Into<Box<str>>) -> DamageKind {
 impl Dates {
     /// An event of an ad; its offset is set later.
     fn ad(&mut self, ad: Ad) -> Result<Event, DamageKind> {
-        let number = ad.i64("EventTypeNumber").and_then(|number| u32::try_from(number).ok());
-        let number = number.ok_or_else(|| bad_ad("it has no EventTypeNumber"))?;
-        let written = ad.get("EventTime").and_then(|time| time.as_str());
-        let written = written.ok_or_else(|| bad_ad("it has no EventTime"))?;
-        let (date, len) = Date::parse(written.as_bytes()).ok_or(DamageKind::BadTime)?;
-        if len < written.len() {
+        let header = ad_header::header(&ad).map_err(bad_ad)?;
+        let (date, len) = Date::parse(header.time.as_bytes()).ok_or(DamageKind::BadTime)?;
+        if len < header.time.len() {
             return Err(DamageKind::BadTime);
         }
         let time = self.time(&date);
-        let id = |name, missing| ad.i64(name).unwrap_or(missing);
-        let key = match ad.i64("Cluster") {
-            Some(cluster) => JobKey { cluster, proc: id("Proc", -1), subproc: id("Subproc", 0) },
-            None => NO_JOB,
-        };
+        let (event_type, key) = (header.event_type, header.key);
         let (micros, utc_offset) = (time.micros, time.utc_offset);
-        let (event_type, source) = (EventType::new(number), Source::Ad(Box::new(ad)));
+        let source = Source::Ad(Box::new(ad));
         Ok(Event { event_type, key, micros, utc_offset, offset: 0, source })
     }
 }
