@@ -14,7 +14,12 @@ pub(super) fn attributes(event: &Event) -> Ad {
     // The last of those with the same name counts: what the log says, what was understood of it, and what is so for each event.
     let body = event.body();
     match &event.source {
-        Source::Ad(ad) => values.all(ad),
+        Source::Ad(ad) => {
+            if text::has_head(event.event_type) {
+                values.set("EventHead", "");
+            }
+            values.all(ad);
+        }
         Source::Text { text, head } => {
             if let Body::AdInformation(said) | Body::Other(said) = &body {
                 values.all(&said.to_ad());
@@ -209,7 +214,9 @@ impl Values {
     }
 
     fn ended(&mut self, ended: Ended) {
-        self.set("TerminatedNormally", matches!(ended, Ended::Exited(_)));
+        if ended != Ended::Unknown {
+            self.set("TerminatedNormally", matches!(ended, Ended::Exited(_)));
+        }
         self.set_some("ReturnValue", exited(Some(ended)));
         self.set_some("TerminatedBySignal", signaled(Some(ended)));
     }
@@ -229,12 +236,7 @@ impl Values {
     }
 
     fn usage(&mut self, name: &str, usage: Usage) {
-        let part = |time: std::time::Duration| {
-            let seconds = time.as_secs();
-            let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-            format!("{days} {hours:02}:{:02}:{:02}", seconds / 60 % 60, seconds % 60)
-        };
-        self.set(name, format!("Usr {}, Sys {}", part(usage.user), part(usage.system)));
+        self.set(name, usage.to_string());
     }
 
     fn resources(&mut self, resources: &[Resource<'_>]) {

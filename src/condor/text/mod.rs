@@ -6,4 +6,4 @@ mod lines;
 mod more;
 
 pub(super) use body::body;
-pub(super) use more::more;
+pub(super) use more::{has_head, more};

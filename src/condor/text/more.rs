@@ -43,14 +43,15 @@ pub(in crate::condor) fn more(event_type: EventType, text: &str) -> Vec<(&'stati
             let which = head.strip_prefix("Common files event:");
             which.map(|which| ("Type", trim(which).into())).into_iter().collect()
         }
-        // HTCondor has a name for a head that it can't read.
-        _ if ["FutureEvent", "EPFutureEvent"].contains(&event_type.class())
-            || event_type.is_slot() =>
-        {
-            vec![("EventHead", head.into())]
-        }
+        _ if has_head(event_type) => vec![("EventHead", head.into())],
         _ => Vec::new(),
     }
+}
+
+/// Whether HTCondor keeps the words of such events' first line, as it doesn't know them.
+pub(in crate::condor) fn has_head(event_type: EventType) -> bool {
+    let known = [EventType::JOB_STATUS_UNKNOWN, EventType::JOB_STATUS_KNOWN, EventType::PRESKIP];
+    event_type.is_slot() || event_type.class() == "FutureEvent" && !known.contains(&event_type)
 }
 
 fn labelled(lines: Lines<'_>, labels: &[Label]) -> Vec<(&'static str, Value)> {
