@@ -52,11 +52,11 @@ pub use follower::Follower;
 pub use jobs::Jobs;
 pub use jobs_builder::JobsBuilder;
 pub use key::JobKey;
+#[allow(unused_imports, reason = "only the command reads logs by itself, which is a feature")]
+pub(crate) use logs::{Logs, Next};
 pub use measure::PatternError;
 pub use parser::Parser;
 pub use reader::Reader;
 pub use tracking::Tracking;
 pub use value::{Ad, Value};
 pub use zone::{ParseZoneError, Zone};
-#[allow(unused_imports, reason = "only the command reads logs by itself, which is a feature")]
-pub(crate) use logs::{Logs, Next};
