@@ -199,7 +199,9 @@ fn following_shows_what_is_appended_and_ends_by_a_signal() {
 fn watching_ends_when_all_jobs_have() {
     let folder = tempfile::tempdir().unwrap();
     let (log, other) = (path(&folder, "jobs.log"), path(&folder, "other.log"));
-XX, "condor", "--tz", "UTC", &log, &other];
+    let failed = TERMINATED.replace("value 0", "value 3").replace("114.000", "114.001");
+    append(&log, &[SUBMIT, EXECUTE, &failed].concat());
+    let args = ["watch", "--format", "condor", "--tz", "UTC", &log, &other];
     let mut child = milepost(&args).spawn().unwrap();
     let stderr = BufReader::new(child.stderr.take().unwrap());
     let (told, stderr) = wait_for(stderr, "waiting");
