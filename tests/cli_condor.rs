@@ -207,7 +207,7 @@ fn watching_ends_when_all_jobs_have() {
     let (told, stderr) = wait_for(stderr, "waiting");
     assert!(told.contains("other.log is not there yet"), "{told}");
     // What has failed before is told when all was read.
-    let (_, stderr) = wait_for(stderr, "failed (exit 3)      -  114.1");
+    let (_, stderr) = wait_for(stderr, "failed (exit 3)");
     append(&other, &[SUBMIT, EXECUTE].concat().replace("114.", "115."));
     append(&log, TERMINATED);
     let (_, mut stderr) = wait_for(stderr, "ok      10.0s  114.0");
