@@ -12,6 +12,8 @@ mod json;
 mod key;
 mod literal;
 mod parser;
+#[cfg(unix)]
+mod pool;
 mod text;
 mod value;
 mod xml;
@@ -25,5 +27,10 @@ pub use event::Event;
 pub use event_type::EventType;
 pub use key::JobKey;
 pub use parser::Parser;
+#[cfg(unix)]
+pub use pool::{
+    Acted, Action, Call, Done, JobAd, JobRange, JobStatus, Pool, PoolError, Query, Submission,
+    Submitted, Summary, Which,
+};
 pub use value::{Ad, Value};
 pub use zone::{ParseZoneError, Zone};

@@ -23,7 +23,9 @@ pub struct Call<T> {
 
 impl<T: Send + 'static> Call<T> {
     /// For what only asks.
-    pub(super) fn asking(work: impl Future<Output = Result<T, PoolError>> + Send + 'static) -> Call<T> {
+    pub(super) fn asking(
+        work: impl Future<Output = Result<T, PoolError>> + Send + 'static,
+    ) -> Call<T> {
         Call::begin(|mut say| async move {
             let end = match select(pin!(work), say.cancellation()).await {
                 Either::Left((said, _)) => said,
@@ -34,7 +36,9 @@ impl<T: Send + 'static> Call<T> {
     }
 
     /// For what changes something.
-    pub(super) fn acting(work: impl Future<Output = Result<T, PoolError>> + Send + 'static) -> Call<T> {
+    pub(super) fn acting(
+        work: impl Future<Output = Result<T, PoolError>> + Send + 'static,
+    ) -> Call<T> {
         Call::begin(|say| async move { _ = say.send(work.await) })
     }
 

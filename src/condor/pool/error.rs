@@ -82,7 +82,9 @@ fn cited(text: &str) -> String {
 impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PoolError::NotStarted { command, source } if source.kind() == io::ErrorKind::NotFound => {
+            PoolError::NotStarted { command, source }
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
                 write!(
                     f,
                     "`{command}` can't be run, as there is no such program: install HTCondor, or say where its tools are by \
@@ -114,7 +116,11 @@ impl fmt::Display for PoolError {
                  more by Pool::output_limit"
             ),
             PoolError::NotUnderstood { command, reason, output } => {
-                write!(f, "what `{command}` has printed is not understood: {reason} ({:?})", cited(output))
+                write!(
+                    f,
+                    "what `{command}` has printed is not understood: {reason} ({:?})",
+                    cited(output)
+                )
             }
             PoolError::Refused { what, text, reason } => write!(f, "{what} {text:?} {reason}"),
             PoolError::NoThread { source } => {

@@ -118,6 +118,10 @@ impl Query {
         }
     }
 
+    pub(super) fn has_attributes(&self) -> bool {
+        !self.attributes.is_empty()
+    }
+
     pub(super) fn limit_of(&self) -> usize {
         self.limit.unwrap_or(usize::MAX)
     }

@@ -35,7 +35,10 @@ impl Invocation {
         self
     }
 
-    pub(super) fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
+    pub(super) fn args(
+        mut self,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Invocation {
         self.arguments.extend(arguments.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
