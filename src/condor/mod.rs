@@ -4,16 +4,21 @@ mod ad_body;
 mod attributes;
 mod body;
 mod canon;
+mod cursor;
 mod damage;
 mod ending;
+mod error;
 mod event;
 mod event_type;
+mod files;
+mod follower;
 mod json;
 mod key;
 mod literal;
 mod parser;
 #[cfg(unix)]
 mod pool;
+mod reader;
 mod text;
 mod value;
 mod xml;
@@ -21,10 +26,13 @@ mod zone;
 
 pub use attributes::Attributes;
 pub use body::{Body, ClusterRemove, Connection, Execute, FileTransfer, ImageSize, Submit};
+pub use cursor::{Cursor, ParseCursorError};
 pub use damage::{DamageKind, Damaged};
 pub use ending::{Ended, Evicted, Resource, Terminated, Usage};
+pub use error::ReadError;
 pub use event::Event;
 pub use event_type::EventType;
+pub use follower::Follower;
 pub use key::JobKey;
 pub use parser::Parser;
 #[cfg(unix)]
@@ -32,5 +40,6 @@ pub use pool::{
     Acted, Action, Call, Done, JobAd, JobRange, JobStatus, Pool, PoolError, Query, Submission,
     Submitted, Summary, Which,
 };
+pub use reader::Reader;
 pub use value::{Ad, Value};
 pub use zone::{ParseZoneError, Zone};

@@ -54,7 +54,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(super) fn of(file: &Path, source: io::Error) -> OpenError {
+    pub(crate) fn of(file: &Path, source: io::Error) -> OpenError {
         let file = file.to_owned();
         match source.kind() {
             io::ErrorKind::IsADirectory => OpenError::Directory { file },

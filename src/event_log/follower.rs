@@ -1,29 +1,21 @@
 //! [`Follower`]: a reader that waits for more.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
 use futures::stream::FusedStream;
-use futures::task::AtomicWaker;
 
 use super::cursor::Cursor;
 use super::error::{OpenError, ReadError};
 use super::reader::Reader;
 use super::record::Entry;
-use super::watch::Watched;
-use crate::base::{Clock, Sleep, block_on};
-
-/// How often a file is looked at, whether the system tells of a change or not.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// With less between them, one look would follow the other without an end.
-const SHORTEST_LOOK: Duration = Duration::from_millis(1);
+use super::waiting::Waiting;
+use crate::base::Clock;
 
 /// Follows an event log while it is written, from its beginning, from a [`Cursor`], or from what comes now on. It is a
 /// [`Stream`], works on any executor ([`next`](Follower::next)) and on plain threads
@@ -61,13 +53,7 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Follower {
-    reader: Reader,
-    waker: Arc<AtomicWaker>,
-    /// None while its folder can't be watched.
-    watched: Option<Watched>,
-    look: Duration,
-    clock: Clock,
-    sleep: Option<Sleep>,
+    waiting: Waiting<Reader>,
 }
 
 impl Follower {
@@ -93,21 +79,18 @@ impl Follower {
     }
 
     fn by(reader: Reader) -> Follower {
-        let (waker, clock) = (Arc::new(AtomicWaker::new()), Clock::system());
-        Follower { reader, waker, watched: None, look: LOOK, clock, sleep: None }
+        Follower { waiting: Waiting::new(reader) }
     }
 
     /// How often the file is looked at, whether the system tells of a change or not: once a second unless set, at most once
     /// a millisecond.
-    pub fn look_every(mut self, interval: Duration) -> Self {
-        (self.look, self.sleep) = (interval.max(SHORTEST_LOOK), None);
-        self
+    pub fn look_every(self, interval: Duration) -> Self {
+        Follower { waiting: self.waiting.look_every(interval) }
     }
 
     /// The clock that this is by: the system's unless set.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        (self.clock, self.sleep) = (clock, None);
-        self
+    pub fn clock(self, clock: Clock) -> Self {
+        Follower { waiting: self.waiting.by(clock) }
     }
 
     /// The next entry. What is wrong with the log is an error, after which it goes on.
@@ -117,7 +100,7 @@ impl Follower {
     /// # Errors
     /// Part of the log can't be read, or another one is there.
     pub async fn next(&mut self) -> Result<Entry, ReadError> {
-        poll_fn(|cx| self.poll(cx)).await
+        poll_fn(|cx| self.waiting.poll(cx)).await
     }
 
     /// The next entry if there is one now.
@@ -125,7 +108,7 @@ impl Follower {
     /// # Errors
     /// Part of the log can't be read, or another one is there.
     pub fn try_next(&mut self) -> Option<Result<Entry, ReadError>> {
-        self.reader.next()
+        self.waiting.reader.next()
     }
 
     /// Waits on this thread for the next entry.
@@ -133,7 +116,7 @@ impl Follower {
     /// # Errors
     /// Part of the log can't be read, or another one is there.
     pub fn blocking_next(&mut self) -> Result<Entry, ReadError> {
-        block_on(self.next())
+        self.waiting.blocking()
     }
 
     /// [`blocking_next`](Follower::blocking_next) for at most `timeout`; `None` if there was nothing in that time.
@@ -141,47 +124,22 @@ impl Follower {
     /// # Errors
     /// Part of the log can't be read, or another one is there.
     pub fn blocking_next_timeout(&mut self, timeout: Duration) -> Option<Result<Entry, ReadError>> {
-        let Some(at) = self.clock.after(timeout) else { return Some(self.blocking_next()) };
-        let mut sleep = self.clock.sleep_until(at);
-        block_on(poll_fn(|cx| match self.poll(cx) {
-            Poll::Ready(entry) => Poll::Ready(Some(entry)),
-            Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|()| None),
-        }))
+        self.waiting.blocking_for(timeout)
     }
 
     /// The place behind all that was given out; see [`Reader::cursor`].
     pub fn cursor(&self) -> Cursor {
-        self.reader.cursor()
+        self.waiting.reader.cursor()
     }
 
     /// Whether a writer has the log open just now; see [`Reader::is_written`].
     pub fn is_written(&self) -> Option<bool> {
-        self.reader.is_written()
+        self.waiting.reader.is_written()
     }
 
     /// The log's file.
     pub fn path(&self) -> PathBuf {
-        self.reader.path().into()
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Entry, ReadError>> {
-        loop {
-            if self.watched.is_none() {
-                self.watched = Watched::new(self.reader.path(), &self.waker);
-            }
-            // Before it is looked at: what comes after that wakes.
-            self.waker.register(cx.waker());
-            if let Some(entry) = self.reader.next() {
-                return Poll::Ready(entry);
-            }
-            let (clock, look) = (&self.clock, self.look);
-            let Some(at) = clock.after(look) else { return Poll::Pending };
-            let sleep = self.sleep.get_or_insert_with(|| clock.sleep_until(at));
-            if Pin::new(sleep).poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            self.sleep = None;
-        }
+        self.waiting.reader.path().into()
     }
 }
 
@@ -189,7 +147,7 @@ impl Stream for Follower {
     type Item = Result<Entry, ReadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll(cx).map(Some)
+        self.waiting.poll(cx).map(Some)
     }
 }
 
@@ -201,6 +159,11 @@ impl FusedStream for Follower {
 
 impl fmt::Debug for Follower {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Follower({}, {})", self.reader.path().display(), self.reader.cursor())
+        write!(
+            f,
+            "Follower({}, {})",
+            self.waiting.reader.path().display(),
+            self.waiting.reader.cursor()
+        )
     }
 }

@@ -29,6 +29,7 @@ mod reader;
 mod record;
 mod replay;
 mod scribe;
+mod waiting;
 mod watch;
 mod writer;
 
@@ -40,3 +41,10 @@ pub use reader::Reader;
 pub use record::{Entry, JobDescribed, LogOpened, VERSION};
 pub use replay::{Replay, Selected, replay};
 pub use writer::{Flush, Writer, WriterBuilder};
+
+// Logs of others are followed in the same way.
+#[cfg(feature = "condor")]
+pub(crate) use {
+    parts::{Stamp, is_at, open, real, stamp},
+    waiting::{Growing, Waiting},
+};

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::record::{self, Entry, LogOpened};
 
@@ -57,7 +58,7 @@ impl Head {
 }
 
 /// Opens a file to be read; none if it is not there. A directory is an error here and not only when it is read.
-pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -80,7 +81,7 @@ const LINKS: u32 = 40;
 
 /// Where a log's file is, or will be: what links at its path lead to. Its parts are beside that, and not beside the link, which
 /// may be on another disk.
-pub(super) fn real(log: &Path) -> PathBuf {
+pub(crate) fn real(log: &Path) -> PathBuf {
     let mut path = log.to_owned();
     for _ in 0..LINKS {
         let Ok(target) = std::fs::read_link(&path) else { break };
@@ -145,7 +146,7 @@ pub(super) fn free_path(log: &Path, part: u32) -> PathBuf {
 }
 
 /// Whether `file` is what is at `path`. Whether it is another file can't be told everywhere.
-pub(super) fn is_at(file: &std::fs::Metadata, path: &Path) -> bool {
+pub(crate) fn is_at(file: &std::fs::Metadata, path: &Path) -> bool {
     match std::fs::metadata(path) {
         Ok(there) => identity(file) == identity(&there),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
@@ -162,6 +163,13 @@ pub(super) fn identity(file: &std::fs::Metadata) -> (u64, u64) {
     #[cfg(not(unix))]
     let identity = (0, u64::from(file.is_dir()));
     identity
+}
+
+/// Which file, its length, and the time of its last change.
+pub(crate) type Stamp = ((u64, u64), u64, Option<SystemTime>);
+
+pub(crate) fn stamp(metadata: &std::fs::Metadata) -> Stamp {
+    (identity(metadata), metadata.len(), metadata.modified().ok())
 }
 
 /// The files beside a log's that have its name and more after a dot or dash.

@@ -4,13 +4,13 @@ use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::cursor::Cursor;
 use super::error::{OpenError, ReadError};
 use super::lines::{Found, LONGEST, Lines};
-use super::parts::{self, Head};
+use super::parts::{self, Head, Stamp, stamp};
 use super::record::{self, Entry, LogOpened, VERSION};
+use super::waiting::Growing;
 
 /// Reads an event log from its first part, or from a [`Cursor`], to its end. It is an iterator: what is damaged is an
 /// error, after which it goes on with what is sound. At the end it gives `None`; later calls give what was written since.
@@ -49,9 +49,6 @@ pub struct Reader {
     /// The last thing told was that the file can't be read.
     failed: bool,
 }
-
-/// Which file, its length, and the time of its last change.
-type Stamp = ((u64, u64), u64, Option<SystemTime>);
 
 #[derive(Debug)]
 struct Part {
@@ -346,8 +343,10 @@ fn check(path: &Path) -> io::Result<()> {
     parts::look(path)?.map(drop).ok_or(io::ErrorKind::NotFound.into())
 }
 
-fn stamp(metadata: &std::fs::Metadata) -> Stamp {
-    (parts::identity(metadata), metadata.len(), metadata.modified().ok())
+impl Growing for Reader {
+    fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Iterator for Reader {
