@@ -93,9 +93,9 @@ pub use command::{
 pub use job::{
     AddError, BuildError, CancelOnDrop, Child, ChildError, ControlError, Controlled, Environment,
     Environments, History, Job, JobBuilder, JobFailed, JobSummary, NewTask, NoEnvironment,
-    NoSuchTask, ObservedScheduler, OpenJob, Outputs, PublishError, Rest, Retry, RunError,
-    Scheduler, SubmitError, Subscription, Task, TaskBuilder, TaskContext, TaskError, TaskHandle,
-    TaskOutput, TaskQueue, TaskReporter, TaskRun, Tick, TransitionError, Wait, WaitEnd,
+    NoSuchTask, Observation, ObservedScheduler, OpenJob, Outputs, PublishError, Rest, Retry,
+    RunError, Scheduler, SubmitError, Subscription, Task, TaskBuilder, TaskContext, TaskError,
+    TaskHandle, TaskOutput, TaskQueue, TaskReporter, TaskRun, Tick, TransitionError, Wait, WaitEnd,
     WouldDeadlock,
 };
 pub use meter::{Progress, Track, TrackRead, TrackWrite};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Inline, WINDOW, drain, job, jsons, ms, rest, running};
 use milepost::{
     Cause, Counts, Event, EventKind, Failure, Job, JobId, JobSnapshot, JobState, ManualClock,
-    TaskContext, TaskError, TaskId, TaskState,
+    Observation, TaskContext, TaskError, TaskId, TaskState,
 };
 use serde_json::{Value, json};
 
@@ -205,6 +205,38 @@ fn json_of_causes_says_kind_reason_and_message() {
         json!({"kind": "abandoned", "reason": "user", "message": "enough"})
     );
     assert_eq!(told_now[1]["error"]["kind"], json!("abandoned"));
+}
+
+#[test]
+fn json_of_what_was_seen_says_why_and_what_went_wrong() {
+    let (job, _clock) = job();
+    let id = job.id();
+    let mut events = job.events();
+    let mut task = running(&job, "task");
+    drain(&mut events);
+    let mut next = |seen: Observation| {
+        task.observed(seen).unwrap();
+        told(id, &drain(&mut events))
+    };
+    let again = next(Observation::new(TaskState::Submitted).message("drained"));
+    assert_eq!(again[0]["cause"], json!({"kind": "retry", "message": "drained"}));
+    assert_eq!((&again[0]["attempt"], &again[0]["observed"]), (&json!(2), &json!(true)));
+    let held = next(Observation::new(TaskState::Held).message("disk full").error("no error"));
+    assert_eq!(held[0]["cause"], json!({"kind": "reported", "message": "disk full"}));
+    let found = next(Observation::new(TaskState::Running).repaired());
+    assert_eq!(found[0]["cause"], json!({"kind": "repaired"}));
+    assert_eq!(next(Observation::new(TaskState::Running).message("again")), [] as [Value; 0]);
+    let ended = next(Observation::new(TaskState::Failed).error("exit code 3").output(5));
+    assert_eq!(ended[1]["error"], json!({"kind": "failed", "message": "exit code 3"}));
+    assert_eq!(ended[0].get("cause"), None);
+
+    let mut other = running(&job, "other");
+    let mut completed = job.task_completed().from_now();
+    other.observed(Observation::new(TaskState::Completed).error("none").output(5_u8)).unwrap();
+    let end = completed.try_recv().unwrap();
+    assert_eq!((end.error.is_none(), end.output::<u8>().as_deref()), (true, Some(&5)));
+    let error = other.observed(Observation::new(TaskState::Running).message("late")).unwrap_err();
+    assert_eq!(error.from, TaskState::Completed);
 }
 
 #[test]

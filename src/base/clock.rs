@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -43,7 +44,13 @@ struct Inner {
 
 enum Time {
     System,
-    Manual { origin: Instant, passed: Mutex<Duration>, advancing: ReentrantMutex<()> },
+    Manual {
+        origin: Instant,
+        passed: Mutex<Duration>,
+        advancing: ReentrantMutex<()>,
+    },
+    /// The time of day is what somebody has told, in microseconds; all else is the system's.
+    Told(Arc<AtomicU64>),
 }
 
 #[derive(Default)]
@@ -64,6 +71,12 @@ impl Clock {
         Clock(Arc::new(Inner { time, timers: Mutex::default(), sooner: Condvar::new() }))
     }
 
+    /// One whose time of day is told; see [`ToldClock`](super::ToldClock).
+    #[allow(dead_code, reason = "only features tell the time")]
+    pub(super) fn told(micros: Arc<AtomicU64>) -> Clock {
+        Clock::new(Time::Told(micros))
+    }
+
     pub(crate) fn is_manual(&self) -> bool {
         matches!(self.0.time, Time::Manual { .. })
     }
@@ -71,7 +84,7 @@ impl Clock {
     /// The monotonic time.
     pub(crate) fn now(&self) -> Instant {
         match &self.0.time {
-            Time::System => Instant::now(),
+            Time::System | Time::Told(_) => Instant::now(),
             Time::Manual { origin, passed, .. } => *origin + *passed.lock(),
         }
     }
@@ -81,8 +94,17 @@ impl Clock {
         let since_1970 = match &self.0.time {
             Time::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             Time::Manual { passed, .. } => MANUAL_ORIGIN + *passed.lock(),
+            Time::Told(micros) => return micros.load(Ordering::Relaxed),
         };
         since_1970.as_secs().saturating_mul(1_000_000) + u64::from(since_1970.subsec_micros())
+    }
+
+    /// The time since a moment that both clocks have shown. `at` is the time of day now, which counts where it is told.
+    pub(crate) fn elapsed(&self, since: (Instant, u64), at: u64) -> Duration {
+        match &self.0.time {
+            Time::Told(_) => Duration::from_micros(at.saturating_sub(since.1)),
+            _ => self.now().saturating_duration_since(since.0),
+        }
     }
 
     /// The moment `delay` from now; none if no clock reaches it.
@@ -92,6 +114,9 @@ impl Clock {
 
     /// Has `alarm` rung at `at`, or as soon as possible after.
     pub(crate) fn arm(&self, at: Instant, alarm: Arc<dyn Alarm>) -> Timer {
+        if let Time::Told(_) = self.0.time {
+            return Clock::system().arm(at, alarm);
+        }
         let mut timers = self.0.timers.lock();
         timers.last_number += 1;
         let timer = Timer { at, number: timers.last_number };
@@ -117,6 +142,9 @@ impl Clock {
 
     /// Takes a timer back; it may be ringing already.
     pub(crate) fn disarm(&self, timer: Timer) {
+        if let Time::Told(_) = self.0.time {
+            return Clock::system().disarm(timer);
+        }
         // What the alarm holds is dropped outside of the lock.
         let alarm = self.0.timers.lock().armed.remove(&timer);
         drop(alarm);
@@ -174,6 +202,7 @@ impl fmt::Debug for Clock {
         f.write_str(match self.0.time {
             Time::System => "Clock(system)",
             Time::Manual { .. } => "Clock(manual)",
+            Time::Told(_) => "Clock(told)",
         })
     }
 }

@@ -9,6 +9,8 @@ mod park;
 mod phase;
 mod pool;
 pub(crate) mod sync;
+#[cfg(feature = "condor")]
+mod told;
 mod wakers;
 
 pub(crate) use clock::{Alarm, Sleep, Timer};
@@ -19,4 +21,6 @@ pub(crate) use lazily::{Empty, Lazily};
 pub(crate) use park::{block_on, yield_once};
 pub(crate) use phase::Phase;
 pub(crate) use pool::run_on_pool;
+#[cfg(feature = "condor")]
+pub(crate) use told::ToldClock;
 pub(crate) use wakers::{WakerKey, Wakers, Wakes};

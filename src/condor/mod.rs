@@ -12,13 +12,21 @@ mod event;
 mod event_type;
 mod files;
 mod follower;
+mod group;
+mod jobs;
+mod jobs_builder;
 mod json;
 mod key;
 mod literal;
+mod measure;
+mod naming;
+mod noted;
 mod parser;
 #[cfg(unix)]
 mod pool;
+mod procs;
 mod reader;
+mod states;
 mod text;
 mod value;
 mod xml;
@@ -33,7 +41,10 @@ pub use error::ReadError;
 pub use event::Event;
 pub use event_type::EventType;
 pub use follower::Follower;
+pub use jobs::Jobs;
+pub use jobs_builder::JobsBuilder;
 pub use key::JobKey;
+pub use measure::PatternError;
 pub use parser::Parser;
 #[cfg(unix)]
 pub use pool::{

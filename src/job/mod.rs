@@ -25,6 +25,7 @@ mod guard;
 mod handle;
 mod ledger;
 mod lineage;
+mod observation;
 mod observed;
 mod open;
 mod options;
@@ -59,6 +60,7 @@ pub use error::{
 };
 pub use guard::CancelOnDrop;
 pub use handle::Job;
+pub use observation::Observation;
 pub use observed::ObservedScheduler;
 #[allow(unused_imports, reason = "only features observe")]
 pub(crate) use observed::Observer;

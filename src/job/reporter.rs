@@ -9,6 +9,7 @@ use super::Job;
 use super::current::Place;
 use super::error::{AddError, TransitionError};
 use super::ledger::{Adder, Finish, Report, Runner};
+use super::observation::Observation;
 use super::options::TaskOptions;
 use super::run::{Attempt, Then};
 use super::work::{Work, keep};
@@ -74,6 +75,13 @@ impl TaskReporter {
     /// The task's job.
     pub fn job_id(&self) -> JobId {
         self.job.id()
+    }
+
+    /// The state that the task is in.
+    pub fn state(&self) -> TaskState {
+        // One that is gone has ended.
+        let state = self.job.core().look(|ledger| ledger.task_state(self.task));
+        state.unwrap_or(TaskState::Completed)
     }
 
     /// Which attempt is reported on, from 1.
@@ -156,14 +164,7 @@ impl TaskReporter {
         state: TaskState,
         message: impl Into<Arc<str>>,
     ) -> Result<(), TransitionError> {
-        let kind = match state {
-            TaskState::Canceled => FailureKind::Canceled,
-            TaskState::TimedOut => FailureKind::TimedOut,
-            TaskState::Interrupted => FailureKind::Interrupted,
-            TaskState::EnvironmentError => FailureKind::Environment,
-            _ => FailureKind::Failed,
-        };
-        let error = (!state.is_success()).then(|| Failure::new(kind, message));
+        let error = (!state.is_success()).then(|| Failure::new(kind_of(state), message));
         if state.is_terminal() {
             return self.report(Report { error, ..Report::new(state) });
         }
@@ -171,14 +172,37 @@ impl TaskReporter {
         Err(TransitionError { task: self.task, name, from, to: state })
     }
 
-    /// The task was seen in `state`: for followers of someone else's tasks, who may miss states in between. Any
+    /// The task was seen in a state: for followers of someone else's tasks, who may miss states in between. Any
     /// state can follow any that is not terminal, and the event says that it was observed. Seeing the present state
-    /// again is no event.
+    /// again is no event. What more is known is told by an [`Observation`].
     ///
     /// # Errors
     /// The task has ended.
-    pub fn observed(&mut self, state: TaskState) -> Result<(), TransitionError> {
-        self.turn(Report { observed: true, ..Report::new(state) })
+    ///
+    /// ```
+    /// use milepost::{Job, Observation, TaskState};
+    ///
+    /// let job = Job::new("queue");
+    /// let mut task = job.reporter("114.0")?;
+    /// task.observed(TaskState::Running)?;
+    /// task.observed(Observation::new(TaskState::Submitted).message("its machine was drained"))?;
+    /// assert_eq!(task.attempt(), 2);
+    /// task.observed(Observation::new(TaskState::Failed).error("exit code 3"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observed(&mut self, seen: impl Into<Observation>) -> Result<(), TransitionError> {
+        let Observation { state, cause, error, output } = seen.into();
+        let error = error
+            .filter(|_| state.is_terminal() && !state.is_success())
+            .map(|message| Failure::new(kind_of(state), message));
+        let report = Report {
+            observed: true,
+            error,
+            output,
+            cause: cause.map(Arc::new),
+            ..Report::new(state)
+        };
+        self.turn(report)
     }
 
     /// Runs a blocking closure on this thread as the task: in the task's span, with panics contained, and its end
@@ -256,6 +280,17 @@ impl TaskReporter {
             self.progress = Progress::of_slot(slot);
         }
         Ok(())
+    }
+}
+
+/// What the error of a task is called that ended in this state.
+fn kind_of(state: TaskState) -> FailureKind {
+    match state {
+        TaskState::Canceled => FailureKind::Canceled,
+        TaskState::TimedOut => FailureKind::TimedOut,
+        TaskState::Interrupted => FailureKind::Interrupted,
+        TaskState::EnvironmentError => FailureKind::Environment,
+        _ => FailureKind::Failed,
     }
 }
 

@@ -150,6 +150,7 @@ impl fmt::Display for Cause {
             CauseKind::Resumed => "resumed",
             CauseKind::Vacated => "vacated",
             CauseKind::Reported => "reported",
+            CauseKind::Repaired => "found out by asking",
         })?;
         match (self.reason, self.message.as_deref()) {
             (Some(CancelReason::User) | None, Some(message)) => write!(f, ": {message}"),
@@ -185,6 +186,8 @@ pub enum CauseKind {
     Vacated,
     /// A producer gave the reason in words.
     Reported,
+    /// It was not told, but found out by asking.
+    Repaired,
 }
 
 /// On whose account a job or task was canceled.

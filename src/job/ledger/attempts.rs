@@ -352,6 +352,7 @@ impl Ledger {
         };
         let Report { error, output, cause, .. } = report;
         if observed && from == to {
+            effects.drop_later((error, output));
             return Ok(None);
         }
         let cause = cause.or_else(|| entry.extra.as_ref()?.canceled.clone());

@@ -238,7 +238,7 @@ impl Ledger {
             JobState::Completed
         };
         let elapsed = match self.queue.started {
-            Some((start, _)) => self.clock.now().saturating_duration_since(start),
+            Some(started) => self.clock.elapsed(started, at),
             None => std::time::Duration::ZERO,
         };
         self.publish_window(at, effects);

@@ -52,7 +52,9 @@ impl Ledger {
     pub(crate) fn elapsed(&self) -> Duration {
         match (self.seldom.ended, self.queue.started) {
             (Some(ended), _) => ended.elapsed,
-            (None, Some((start, _))) => self.clock.now().saturating_duration_since(start),
+            (None, Some(started)) => {
+                self.clock.elapsed(started, self.last_at.max(self.clock.wall_micros()))
+            }
             (None, None) => Duration::ZERO,
         }
     }

@@ -1,0 +1,169 @@
+//! [`Group`]: a job of Milepost's, with those of HTCondor's that are its tasks. Knows no events; decides no states.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use super::body::Body;
+use super::procs::Procs;
+use crate::base::Clock;
+use crate::job::{Job, Observation, OpenJob, TaskReporter};
+use crate::model::{Property, TaskState};
+
+/// A cluster and a number in it.
+pub(super) type Number = (i64, i64);
+
+/// What is noted by name.
+pub(super) type Notes = Vec<(&'static str, Property)>;
+
+/// A cluster or a DAG.
+#[derive(Debug)]
+pub(super) struct Group {
+    name: Arc<str>,
+    properties: Notes,
+    /// None once it has ended.
+    open: Option<OpenJob>,
+    /// The last one, unless it was forgotten. If there are more jobs of HTCondor's after its end, there is another one.
+    job: Option<Job>,
+    live: HashMap<Number, Live>,
+    /// Those that have ended: what is told of them later is nothing new.
+    ended: Procs,
+    /// More tasks will come, also if all have ended.
+    pub(super) goes_on: bool,
+    /// Its number of tasks was looked for.
+    is_counted: bool,
+}
+
+/// A task that has not ended.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) reporter: TaskReporter,
+    /// Its program can't be run: nothing else may follow.
+    pub(super) is_broken: bool,
+}
+
+impl Group {
+    pub(super) fn new(name: impl Into<Arc<str>>, properties: Notes) -> Group {
+        Group {
+            name: name.into(),
+            properties,
+            open: None,
+            job: None,
+            live: HashMap::new(),
+            ended: Procs::default(),
+            goes_on: false,
+            is_counted: false,
+        }
+    }
+
+    /// Has a job, which is made if there is none or it has ended. Returns whether it was made just now.
+    pub(super) fn open(&mut self, clock: &Clock) -> Option<bool> {
+        let is_new = self.open.is_none();
+        if is_new {
+            let mut builder = Job::builder(self.name.clone()).clock(clock.clone());
+            for (name, value) in self.properties.iter().cloned() {
+                builder = builder.property(name, value);
+            }
+            let open = builder.open().ok()?;
+            self.job = Some(open.job());
+            self.open = Some(open);
+        }
+        Some(is_new)
+    }
+
+    /// The task, if it has not ended.
+    pub(super) fn live(&mut self, number: Number) -> Option<&mut Live> {
+        self.live.get_mut(&number)
+    }
+
+    pub(super) fn is_live(&self, number: Number) -> bool {
+        self.live.contains_key(&number)
+    }
+
+    pub(super) fn has_ended(&self, number: Number) -> bool {
+        self.ended.contains(number)
+    }
+
+    /// Makes the task, in its job. None if that was canceled and takes no more.
+    pub(super) fn add(
+        &mut self,
+        number: Number,
+        name: Arc<str>,
+        notes: Notes,
+    ) -> Option<&mut Live> {
+        let mut task = self.open.as_ref()?.task(name);
+        for (name, value) in notes {
+            task = task.property(name, value);
+        }
+        let Ok(reporter) = task.reporter() else {
+            self.ended.insert(number);
+            return None;
+        };
+        match self.live.entry(number) {
+            Entry::Occupied(there) => Some(there.into_mut()),
+            Entry::Vacant(free) => Some(free.insert(Live { reporter, is_broken: false })),
+        }
+    }
+
+    /// Tells what was seen of a task. Nothing that is told after its end counts.
+    pub(super) fn observe(&mut self, number: Number, seen: Observation) {
+        let Some(live) = self.live.get_mut(&number) else { return };
+        // An error says that it has ended, as its job was canceled.
+        let has_ended = live.reporter.observed(seen).is_err();
+        let has_ended = has_ended || live.reporter.state().is_terminal();
+        if has_ended && let Some(live) = self.live.remove(&number) {
+            self.ended.insert(number);
+            drop(live);
+        }
+    }
+
+    /// Ends what has said that it can't run.
+    pub(super) fn fail_broken(&mut self) {
+        let broken = self.live.iter().filter(|(_, live)| live.is_broken);
+        for number in broken.map(|(number, _)| *number).collect::<Vec<_>>() {
+            let seen = Observation::new(TaskState::Failed).error("its program can't be run");
+            self.observe(number, seen);
+        }
+    }
+
+    /// Looks once for how many jobs the cluster has, where an event tells attributes of one.
+    pub(super) fn count(&mut self, body: &Body<'_>) {
+        if let Body::AdInformation(attributes) = body
+            && !std::mem::replace(&mut self.is_counted, true)
+            && let Some(jobs) = attributes.get("TotalSubmitProcs").and_then(|jobs| jobs.as_i64())
+            && let Ok(jobs) = usize::try_from(jobs)
+        {
+            self.expect(jobs);
+        }
+    }
+
+    /// How many tasks it will have.
+    pub(super) fn expect(&self, tasks: usize) {
+        if let Some(open) = &self.open {
+            open.expect(tasks);
+        }
+    }
+
+    /// Ends the job if all that was to come has come and ended.
+    pub(super) fn settle(&mut self) {
+        if !self.goes_on && self.live.is_empty() {
+            self.open = None;
+        }
+    }
+
+    /// Takes no more tasks: the job ends with those that it has.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    pub(super) fn job(&self) -> Option<&Job> {
+        self.job.as_ref()
+    }
+
+    /// Lets go of a job that has ended.
+    pub(super) fn forget_ended(&mut self) {
+        if self.open.is_none() && self.job.as_ref().is_some_and(Job::is_ended) {
+            self.job = None;
+        }
+    }
+}
