@@ -1,5 +1,6 @@
-//! How runs of a job end: [`Terminated`], [`Evicted`], and what they have taken. Plain data.
+//! How runs of a job end: [`Terminated`], [`Evicted`], and what they have taken. Plain data, and the text form of [`Usage`].
 
+use std::fmt;
 use std::time::Duration;
 
 /// How a program has ended.
@@ -21,7 +22,7 @@ impl Ended {
     }
 }
 
-/// CPU time.
+/// CPU time. It is shown as HTCondor writes it: `Usr 0 00:01:05, Sys 0 00:00:01` is in days, hours, minutes and seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
@@ -29,6 +30,44 @@ pub struct Usage {
     pub user: Duration,
     /// In the system, for the program.
     pub system: Duration,
+}
+
+impl Usage {
+    /// That of a text as it is shown.
+    pub(super) fn parse(text: &str) -> Option<Usage> {
+        let (user, system) = text.trim().split_once(',')?;
+        let user = days_and_time(user.trim_end().strip_prefix("Usr")?)?;
+        let system = days_and_time(system.trim_start().strip_prefix("Sys")?)?;
+        Some(Usage { user, system })
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [user, system] = [self.user, self.system].map(|time| {
+            let seconds = time.as_secs();
+            let (minutes, hours, days) = (seconds / 60 % 60, seconds / 3600 % 24, seconds / 86400);
+            format!("{days} {hours:02}:{minutes:02}:{:02}", seconds % 60)
+        });
+        write!(f, "Usr {user}, Sys {system}")
+    }
+}
+
+/// `1 02:03:04`.
+fn days_and_time(text: &str) -> Option<Duration> {
+    let mut words = text.split_ascii_whitespace();
+    let (days, time) = (words.next()?, words.next()?);
+    let mut parts = time.split(':');
+    let [hours, minutes, seconds] = [parts.next()?, parts.next()?, parts.next()?];
+    if words.next().is_some() || parts.next().is_some() {
+        return None;
+    }
+    let mut total: u64 = 0;
+    for (part, seconds) in [(days, 86400), (hours, 3600), (minutes, 60), (seconds, 1)] {
+        let part: u64 = part.parse().ok()?;
+        total = total.checked_add(part.checked_mul(seconds)?)?;
+    }
+    Some(Duration::from_secs(total))
 }
 
 /// What the end of a job says.
@@ -101,4 +140,35 @@ pub struct Resource<'a> {
     pub allocated: Option<f64>,
     /// Which ones.
     pub assigned: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_is_shown_as_it_is_read() {
+        let text = "Usr 1 02:03:04, Sys 5 06:07:08";
+        let usage = Usage::parse(text).expect("a usage");
+        assert_eq!(usage.user, Duration::from_secs(86400 + 2 * 3600 + 3 * 60 + 4));
+        assert_eq!(usage.system, Duration::from_secs(5 * 86400 + 6 * 3600 + 7 * 60 + 8));
+        assert_eq!(usage.to_string(), text);
+        assert_eq!(Usage::default().to_string(), "Usr 0 00:00:00, Sys 0 00:00:00");
+        assert_eq!(Usage::parse(" Usr 0 00:00:00 ,  Sys 0 00:00:00\t"), Some(Usage::default()));
+    }
+
+    #[test]
+    fn what_is_no_usage_is_none() {
+        for text in [
+            "",
+            "Usr 0 00:00:00",
+            "Usr 0 00:00:00, Sys 0 00:00",
+            "Usr 0 00:00:00, Sys 0 00:00:00:00",
+            "Usr 0 00:00:00, Sys 0 00:00:00 x",
+            "Usr -1 00:00:00, Sys 0 00:00:00",
+            "Usr 18446744073709551615 00:00:00, Sys 0 00:00:00",
+        ] {
+            assert_eq!(Usage::parse(text), None, "{text}");
+        }
+    }
 }

@@ -220,10 +220,11 @@ impl Jobs {
                 let name = batch.map_or_else(|| format!("cluster {cluster}"), String::from);
                 Group::new(name, vec![("cluster", (*cluster).into())])
             }
-            Of::Dag(log) => Group {
-                goes_on: dags.get(log).copied().unwrap_or(true),
-                ..Group::new(naming::dag_name(log), Vec::new())
-            },
+            Of::Dag(log) => {
+                let mut dag = Group::new(naming::dag_name(log), Vec::new());
+                dag.goes_on = dags.get(log).copied().unwrap_or(true);
+                dag
+            }
         });
         if group.open(&clock.clock())? {
             opened.extend(group.job().cloned());
@@ -290,4 +291,324 @@ fn new_task(key: JobKey, event: &Event, body: &Body<'_>) -> (Arc<str>, Notes) {
         None => naming::task_name(key).into(),
     };
     (name, notes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attributes::Attributes;
+    use super::super::body::{ClusterRemove, Submit};
+    use super::super::ending::{Ended, Evicted, Terminated, Usage};
+    use super::super::event::Source;
+    use super::*;
+    use crate::model::{CauseKind, Event as Told, JobState, TaskSnapshot, TaskState};
+
+    const OTHER: Body<'_> = Body::Other(Attributes::NONE);
+
+    fn event(number: u32, key: JobKey, second: i64) -> Event {
+        let source = Source::Text { text: "".into(), head: 0 };
+        let micros = second * 1_000_000;
+        Event { event_type: EventType::new(number), key, micros, utc_offset: 0, offset: 0, source }
+    }
+
+    /// Events of `114.0`, a second after the other.
+    #[derive(Default)]
+    struct Log(Jobs, i64);
+
+    impl Log {
+        fn at(&mut self, number: u32, key: JobKey, body: Body<'_>) -> &mut Log {
+            self.1 += 1;
+            self.0.take(Path::new("/d.dag.nodes.log"), &event(number, key, self.1), &body);
+            self
+        }
+
+        fn of(&mut self, number: u32, body: Body<'_>) -> &mut Log {
+            self.at(number, JobKey::new(114, 0), body)
+        }
+
+        fn plain(&mut self, numbers: &[u32]) -> &mut Log {
+            for number in numbers {
+                self.of(*number, OTHER);
+            }
+            self
+        }
+
+        fn tasks(&self) -> Vec<TaskSnapshot> {
+            self.0.job(114).expect("there is a job").snapshot().tasks
+        }
+
+        fn task(&self) -> (TaskState, u32) {
+            let tasks = self.tasks();
+            assert_eq!(tasks.len(), 1);
+            (tasks[0].state, tasks[0].attempt)
+        }
+    }
+
+    fn terminated(ended: Ended) -> Body<'static> {
+        let usage = Usage::default();
+        Body::Terminated(Terminated {
+            ended,
+            core_file: None,
+            run_remote: usage,
+            run_local: usage,
+            total_remote: usage,
+            total_local: usage,
+            sent: 1.0,
+            received: 2.0,
+            total_sent: 10.0,
+            total_received: 20.0,
+            resources: Vec::new(),
+        })
+    }
+
+    fn requeued() -> Body<'static> {
+        let usage = Usage::default();
+        Body::Evicted(Evicted {
+            checkpointed: false,
+            requeued: Some(Ended::Exited(3)),
+            core_file: None,
+            reason: None,
+            code: None,
+            subcode: None,
+            run_remote: usage,
+            run_local: usage,
+            sent: 0.0,
+            received: 0.0,
+            resources: Vec::new(),
+        })
+    }
+
+    fn node(name: &'static str) -> Body<'static> {
+        let log_notes = Some(name);
+        Body::Submit(Submit { log_notes, ..Submit::default() })
+    }
+
+    use TaskState::*;
+
+    #[test]
+    fn each_event_means_the_state_that_the_table_says() {
+        let table: &[(&[u32], TaskState, u32)] = &[
+            (&[0], Submitted, 1),
+            (&[0, 1], Running, 1),
+            (&[0, 14, 14], Running, 1),
+            (&[0, 1, 4], Submitted, 2),
+            (&[0, 1, 7], Submitted, 2),
+            (&[0, 1, 22], Running, 1),
+            (&[0, 1, 22, 23], Running, 1),
+            (&[0, 1, 22, 24], Submitted, 2),
+            (&[0, 1, 10], Suspended, 1),
+            (&[0, 1, 10, 11], Running, 1),
+            (&[0, 1, 4, 12], Held, 2),
+            (&[0, 1, 12], Held, 2),
+            (&[0, 1, 12, 13], Submitted, 2),
+            (&[0, 12, 13, 1], Running, 1),
+            (&[0, 1, 4, 1, 4, 1], Running, 3),
+            (&[0, 1, 9], Canceled, 1),
+            (&[0, 46], Submitted, 1),
+            (&[0, 1, 2], Running, 1),
+            (&[34], Completed, 1),
+            (&[0, 1, 6, 8, 28, 33, 40, 21, 3], Running, 1),
+        ];
+        for (numbers, state, attempt) in table {
+            let mut log = Log::default();
+            log.plain(numbers);
+            assert_eq!(log.task(), (*state, *attempt), "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_twice_or_without_what_is_before_it_is_no_other_state() {
+        let exited = || terminated(Ended::Exited(0));
+        let table: &[(&[u32], TaskState, u32)] = &[
+            (&[0, 0, 1, 1], Running, 1),
+            (&[1, 0], Running, 1),
+            (&[1], Running, 1),
+            (&[0, 4], Submitted, 1),
+            (&[4, 4, 1], Running, 1),
+            (&[0, 1, 4, 4, 1], Running, 2),
+            (&[0, 1, 12, 4], Held, 2),
+            (&[0, 1, 12, 12], Held, 2),
+            (&[0, 1, 12, 1], Running, 2),
+            (&[0, 9, 9, 0, 1, 12], Canceled, 1),
+            (&[11], Running, 1),
+        ];
+        for (numbers, state, attempt) in table {
+            let mut log = Log::default();
+            log.plain(numbers);
+            assert_eq!(log.task(), (*state, *attempt), "{numbers:?}");
+        }
+        for before in [&[0, 1][..], &[0], &[], &[0, 1, 12]] {
+            let mut log = Log::default();
+            log.plain(before).of(5, exited()).of(5, terminated(Ended::Exited(1)));
+            log.plain(&[0, 1, 28, 9]);
+            assert_eq!(log.task().0, Completed, "{before:?}");
+            assert_eq!(log.0.opened().count(), 1);
+        }
+    }
+
+    #[test]
+    fn an_end_says_how_and_a_retry_why() {
+        let mut log = Log::default();
+        let mut of = |proc, number, body| {
+            log.at(number, JobKey::new(114, proc), body);
+        };
+        of(0, 5, terminated(Ended::Exited(3)));
+        of(1, 5, terminated(Ended::Signaled(9)));
+        of(2, 5, OTHER);
+        of(3, 9, Body::Aborted { reason: Some("via condor_rm") });
+        of(4, 1, OTHER);
+        let job = log.0.job(114).expect("there is one");
+        let mut events = job.task_state_changed().from_now();
+        log.at(4, JobKey::new(114, 4), requeued());
+        let held = Body::Held { reason: Some("disk full"), code: 6, subcode: 8 };
+        log.at(12, JobKey::new(114, 4), held);
+        let (again, held) = (events.try_recv().expect("it is"), events.try_recv().expect("it is"));
+        let again = again.cause.expect("there is one");
+        assert_eq!(again.kind, CauseKind::Retry);
+        assert_eq!(again.message.as_deref(), Some("exit code 3, and it is to run again"));
+        let held = held.cause.and_then(|cause| cause.message.clone());
+        assert_eq!(held.as_deref(), Some("disk full (code 6, subcode 8)"));
+        let tasks = log.tasks();
+        let told = |at: usize| {
+            let error = tasks[at].error.as_ref().expect("it has not completed");
+            (tasks[at].state, error.message.to_string())
+        };
+        assert_eq!(told(0), (Failed, "exit code 3".into()));
+        assert_eq!(told(1), (Failed, "killed by signal 9".into()));
+        assert_eq!(told(2), (Failed, "the log doesn't say how it ended".into()));
+        assert_eq!(told(3), (Canceled, "via condor_rm".into()));
+        let json = serde_json::to_value(&tasks[0].properties).expect("it is JSON");
+        let expected = serde_json::json!({"cluster": 114, "proc": 0, "exit_code": 3, "bytes_sent": 10,
+            "bytes_received": 20});
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn what_cant_be_run_has_failed_if_nothing_else_comes() {
+        let error = Body::ExecutableError { code: 0 };
+        let mut log = Log::default();
+        log.plain(&[0, 1]).of(2, error.clone()).plain(&[28]);
+        assert_eq!(log.task().0, Running);
+        log.0.finish();
+        assert_eq!(log.task().0, Failed);
+        let mut log = Log::default();
+        log.plain(&[0, 1]).of(2, error).plain(&[12]);
+        log.0.finish();
+        assert_eq!(log.task().0, Held);
+    }
+
+    #[test]
+    fn events_have_the_times_of_the_log() {
+        let mut log = Log::default();
+        log.plain(&[0, 1]).of(5, terminated(Ended::Exited(0)));
+        log.0.caught_up();
+        let job = log.0.job(114).expect("there is one");
+        let mut events = job.events();
+        let told: Vec<Told> = std::iter::from_fn(|| events.blocking_next()).collect();
+        let seconds = |event: &Told| event.at().as_micros() / 1_000_000;
+        assert_eq!((seconds(&told[0]), seconds(&told[told.len() - 1])), (1, 3));
+        let Told::JobCompleted(end) = &told[told.len() - 1] else { panic!("{told:?}") };
+        assert_eq!(end.elapsed.as_secs(), 2);
+    }
+
+    #[test]
+    fn a_job_ends_when_all_was_read_and_has_ended_and_another_one_follows_it() {
+        let mut log = Log::default();
+        log.plain(&[0]).of(5, terminated(Ended::Exited(0)));
+        let first = log.0.opened().next().expect("one job");
+        assert_eq!(first.name(), "cluster 114");
+        log.at(0, JobKey::new(114, 1), OTHER);
+        log.0.caught_up();
+        assert!(!first.is_ended());
+        log.at(9, JobKey::new(114, 1), OTHER);
+        assert!(!first.is_ended());
+        log.0.caught_up();
+        assert_eq!(first.state(), JobState::Canceled);
+        log.plain(&[5, 28]).at(0, JobKey::new(114, 2), OTHER);
+        let second = log.0.opened().next().expect("another job");
+        assert_eq!((second.counts().total(), first.counts().total()), (1, 2));
+        assert_eq!(log.0.job(114), Some(second.clone()));
+        log.0.forget_ended();
+        assert_eq!(log.0.iter().count(), 1);
+        assert_eq!(log.0.opened().count(), 0);
+    }
+
+    #[test]
+    fn a_cluster_that_makes_its_jobs_as_they_are_needed_goes_on_until_it_says_so() {
+        let whole = JobKey::new(114, -1);
+        let mut log = Log::default();
+        log.at(35, whole, Body::ClusterSubmit(Submit::default()));
+        let job = log.0.opened().next().expect("one job");
+        log.0.caught_up();
+        log.plain(&[0]).of(5, terminated(Ended::Exited(0)));
+        log.0.caught_up();
+        assert!(!job.is_ended());
+        let removed = ClusterRemove { jobs: 2, items: 0, completion: 1, notes: None };
+        log.at(37, whole, OTHER).at(38, whole, OTHER);
+        log.at(36, whole, Body::ClusterRemove(removed));
+        assert_eq!(job.progress().expected, Some(2));
+        log.0.caught_up();
+        assert_eq!(job.state(), JobState::Completed);
+        log.at(36, whole, OTHER).at(35, whole, OTHER);
+        assert_eq!(log.0.opened().count(), 0);
+    }
+
+    #[test]
+    fn the_nodes_of_a_dag_are_one_job_which_ends_with_dagmans() {
+        let mut log = Log::default();
+        for cluster in [114, 115] {
+            log.at(0, JobKey::new(cluster, 0), node("DAG Node: A"));
+            log.at(5, JobKey::new(cluster, 0), terminated(Ended::Exited(0)));
+        }
+        let no_op = JobKey { cluster: 0, proc: i32::MAX.into(), subproc: 2 };
+        log.at(0, no_op, node("DAG Node: N")).at(5, no_op, terminated(Ended::Exited(0)));
+        log.at(16, no_op, OTHER).at(16, JobKey::new(115, 0), OTHER);
+        let dag = log.0.opened().next().expect("one job");
+        let names: Vec<_> = log.tasks().iter().map(|task| task.name.to_string()).collect();
+        assert_eq!((dag.name(), names), ("d.dag", vec!["A".into(), "A".into(), "N".into()]));
+        log.0.caught_up();
+        assert!(!dag.is_ended());
+        log.0.dagman(Path::new("/d.dag.nodes.log"), EventType::SUBMIT);
+        log.0.dagman(Path::new("/d.dag.nodes.log"), EventType::JOB_TERMINATED);
+        log.0.caught_up();
+        assert_eq!((dag.state(), log.0.opened().count()), (JobState::Completed, 0));
+    }
+
+    #[test]
+    fn what_is_of_no_job_makes_no_task() {
+        let mut log = Log::default();
+        log.at(8, JobKey { cluster: -1, proc: -1, subproc: -1 }, OTHER);
+        log.at(16, JobKey { cluster: -1, proc: -1, subproc: -1 }, OTHER);
+        for number in [100, 111, 16, 39, 47, 4711] {
+            log.at(number, JobKey::new(1, 0), OTHER);
+        }
+        log.at(36, JobKey::new(7, -1), OTHER);
+        assert_eq!((log.0.iter().count(), log.0.opened().count()), (0, 0));
+        log.of(0, OTHER).at(14, JobKey { subproc: 3, ..JobKey::new(114, 0) }, OTHER);
+        log.at(15, JobKey { subproc: 3, ..JobKey::new(114, 0) }, OTHER);
+        assert_eq!(log.task(), (Running, 1));
+    }
+
+    #[test]
+    fn a_job_that_somebody_canceled_takes_no_harm_from_its_log() {
+        let mut log = Log::default();
+        log.plain(&[0]);
+        let job = log.0.job(114).expect("there is one");
+        job.cancel("enough");
+        log.plain(&[1]).of(5, terminated(Ended::Exited(0))).at(1, JobKey::new(114, 1), OTHER);
+        job.cancel_now("enough");
+        log.at(5, JobKey::new(114, 1), terminated(Ended::Exited(0)));
+        log.0.caught_up();
+        assert_eq!(job.state(), JobState::Canceled);
+    }
+
+    #[test]
+    fn what_has_not_ended_is_left_as_it_is_and_interrupted_when_nobody_tells_of_it() {
+        let mut log = Log::default();
+        log.plain(&[0, 1]);
+        let job = log.0.job(114).expect("there is one");
+        log.0.finish();
+        assert_eq!((log.task().0, job.is_ended()), (Running, false));
+        drop(log);
+        assert_eq!(job.snapshot().tasks[0].state, Interrupted);
+    }
 }

@@ -1,6 +1,8 @@
 //! HTCondor: what becomes of jobs on a pool, read from the event logs that HTCondor writes, and asked of its queue.
 
 mod ad_body;
+mod ad_ending;
+mod ad_header;
 mod attributes;
 mod body;
 mod canon;
@@ -30,6 +32,7 @@ mod states;
 mod text;
 mod value;
 mod xml;
+mod xml_ad;
 mod zone;
 
 pub use attributes::Attributes;

@@ -4,13 +4,27 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
-use serde::ser::SerializeMap as _;
+use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value of an [`Ad`].
 ///
-/// In JSON it is the plain value; what is undefined is `null`, and an expression is `{"$expr":"A + 1"}`. Read from JSON it is also
-/// what HTCondor's tools write: `"/Expr(A + 1)/"`.
+/// In JSON it is the plain value; what is undefined is `null`, and an expression is `{"$expr":"A + 1"}`. Numbers that JSON hasn't
+/// are expressions there as well: `{"$expr":"real(\"NaN\")"}`. Read from JSON an expression is also what HTCondor's tools write:
+/// `"/Expr(A + 1)/"`.
+///
+/// ```
+/// use milepost::condor::Value;
+///
+/// let value = Value::Expression("Memory + 1".into());
+/// assert_eq!(serde_json::to_string(&value)?, r#"{"$expr":"Memory + 1"}"#);
+/// assert_eq!(serde_json::from_str::<Value>(r#""\/Expr(Memory + 1)\/""#)?, value);
+///
+/// let infinite = serde_json::to_string(&Value::Real(f64::INFINITY))?;
+/// assert_eq!(infinite, r#"{"$expr":"real(\"INF\")"}"#);
+/// assert_eq!(serde_json::from_str::<Value>(&infinite)?, Value::Real(f64::INFINITY));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -34,7 +48,30 @@ pub enum Value {
     Expression(Box<str>),
 }
 
+/// Numbers that are written as expressions.
+const INFINITE: &str = "real(\"INF\")";
+const NEGATIVE: &str = "real(\"-INF\")";
+const NO_NUMBER: &str = "real(\"NaN\")";
+
 impl Value {
+    /// What an expression is, of which values that can't be written otherwise are recognised.
+    pub(super) fn expression(text: &str) -> Value {
+        let is = |other: &str| text.eq_ignore_ascii_case(other);
+        match text.as_bytes().first() {
+            Some(b'e' | b'E') if is("error") => Value::Error,
+            Some(b'u' | b'U') if is("undefined") => Value::Undefined,
+            Some(b'r' | b'R') if is(INFINITE) => Value::Real(f64::INFINITY),
+            Some(b'r' | b'R') if is(NEGATIVE) => Value::Real(f64::NEG_INFINITY),
+            Some(b'r' | b'R') if is(NO_NUMBER) => Value::Real(f64::NAN),
+            // Texts that look like an expression in JSON.
+            Some(b'"') => match serde_json::from_str::<Box<str>>(text) {
+                Ok(inner) if as_expression(&inner).is_some() => Value::String(inner),
+                _ => Value::Expression(text.into()),
+            },
+            _ => Value::Expression(text.into()),
+        }
+    }
+
     /// The text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -220,6 +257,11 @@ impl Serialize for Ad {
 /// The one field of an expression in JSON.
 const EXPRESSION: &str = "$expr";
 
+/// The expression in a text as HTCondor's tools write it in JSON.
+fn as_expression(text: &str) -> Option<&str> {
+    text.strip_prefix("/Expr(")?.strip_suffix(")/")
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let expression = |text: &str, serializer: S| {
@@ -232,7 +274,15 @@ impl Serialize for Value {
             Value::Error => expression("error", serializer),
             Value::Boolean(yes) => serializer.serialize_bool(*yes),
             Value::Integer(number) => serializer.serialize_i64(*number),
+            Value::Real(number) if number.is_nan() => expression(NO_NUMBER, serializer),
+            Value::Real(number) if number.is_infinite() => {
+                expression(if *number > 0.0 { INFINITE } else { NEGATIVE }, serializer)
+            }
             Value::Real(number) => serializer.serialize_f64(*number),
+            Value::String(text) if as_expression(text).is_some() => {
+                let quoted = serde_json::to_string(text).map_err(S::Error::custom)?;
+                expression(&quoted, serializer)
+            }
             Value::String(text) => serializer.serialize_str(text),
             Value::List(values) => serializer.collect_seq(values),
             Value::Ad(ad) => ad.serialize(serializer),
@@ -245,7 +295,8 @@ impl<'de> Deserialize<'de> for Ad {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ad, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::Ad(ad) => Ok(ad),
-            other => Err(D::Error::custom(format_args!("an ad is an object, and not {other:?}"))),
+            Value::List(_) => Err(D::Error::custom("an ad is an object, and no list")),
+            _ => Err(D::Error::custom("an ad is an object, and no single value")),
         }
     }
 }
@@ -286,10 +337,8 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        let expression = text.strip_prefix("/Expr(").and_then(|rest| rest.strip_suffix(")/"));
-        Ok(match expression.map(str::trim) {
-            Some(text) if text.eq_ignore_ascii_case("error") => Value::Error,
-            Some(text) => Value::Expression(text.into()),
+        Ok(match as_expression(text) {
+            Some(text) => Value::expression(text.trim()),
             None => Value::String(text.into()),
         })
     }
@@ -309,9 +358,78 @@ impl<'de> Visitor<'de> for AnyValue {
         }
         let ad: Ad = entries.into_iter().collect();
         Ok(match (ad.len(), ad.get(EXPRESSION).and_then(Value::as_str)) {
-            (1, Some("error")) => Value::Error,
-            (1, Some(text)) => Value::Expression(text.into()),
+            (1, Some(text)) => Value::expression(text),
             _ => Value::Ad(ad),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again(value: &Value) -> Value {
+        let written = serde_json::to_string(value).expect("a value has a JSON form");
+        serde_json::from_str(&written).expect("it is read again")
+    }
+
+    #[test]
+    fn names_have_no_case_and_the_last_of_several_wins() {
+        let values = [("cpus", 1), ("Disk", 2), ("CPUS", 3), ("disk", 4), ("cpuS", 5), ("_x", 6)];
+        let ad: Ad =
+            values.map(|(name, value)| (name, Value::Integer(value))).into_iter().collect();
+        let there: Vec<_> = ad.iter().map(|(name, value)| (name, value.as_i64())).collect();
+        assert_eq!(there, [("_x", Some(6)), ("cpuS", Some(5)), ("disk", Some(4))]);
+        assert_eq!((ad.i64("CPUs"), ad.i64("DISK"), ad.i64("cpu")), (Some(5), Some(4), None));
+
+        let mut set = Ad::new();
+        for (name, value) in values {
+            set.set(name, value);
+        }
+        assert_eq!(
+            (set.len(), set.i64("Cpus"), set.i64("Disk"), set.i64("_X")),
+            (3, Some(5), Some(4), Some(6))
+        );
+        let read: Ad = serde_json::from_str(r#"{"a":1,"A":"/Expr( B + 1 )/"}"#).expect("an ad");
+        assert_eq!(read.get("a"), Some(&Value::Expression("B + 1".into())));
+    }
+
+    #[test]
+    fn numbers_that_json_has_not_are_expressions() {
+        for number in [f64::INFINITY, f64::NEG_INFINITY, 1e300, -0.5, 1.0, 5e-324] {
+            assert_eq!(again(&Value::Real(number)), Value::Real(number));
+        }
+        let written = serde_json::to_string(&Value::Real(f64::NAN)).expect("a form");
+        assert_eq!(written, r#"{"$expr":"real(\"NaN\")"}"#);
+        assert!(again(&Value::Real(f64::NAN)).as_f64().is_some_and(f64::is_nan));
+        let large: Value = serde_json::from_str("18446744073709551615").expect("a number");
+        assert_eq!(large, Value::Real(18_446_744_073_709_551_615.0));
+    }
+
+    #[test]
+    fn text_that_looks_like_an_expression_stays_text() {
+        for text in ["/Expr(1)/", "/Expr()/", "/Expr(\"\u{fc}\\\")/", "\"", "error"] {
+            assert_eq!(again(&Value::from(text)), Value::from(text));
+        }
+        let quoted = Value::Expression("\"text\"".into());
+        assert_eq!(again(&quoted), quoted);
+    }
+
+    #[test]
+    fn errors_and_undefined_values_are_read_again() {
+        assert_eq!(serde_json::to_string(&Value::Undefined).expect("a form"), "null");
+        assert_eq!(again(&Value::Undefined), Value::Undefined);
+        assert_eq!(again(&Value::Error), Value::Error);
+        let read: Value = serde_json::from_str(r#""/Expr(ERROR)/""#).expect("a value");
+        assert_eq!(read, Value::Error);
+    }
+
+    #[test]
+    fn what_is_no_object_is_no_ad() {
+        for text in ["[]", "1", "null", r#"{"$expr":"A"}"#] {
+            let error = serde_json::from_str::<Ad>(text).expect_err("no ad").to_string();
+            assert!(error.starts_with("an ad is an object"), "{error}");
+        }
+        assert!(serde_json::from_str::<Value>(&"[".repeat(100_000)).is_err());
     }
 }
