@@ -53,19 +53,19 @@ use crate::job::Job;
 /// All events are of one schedd. Tasks that have not ended when the `Jobs` are dropped are interrupted, as nobody tells of them any more.
 #[derive(Debug)]
 pub struct Jobs {
-    clock: ToldClock,
+    pub(super) clock: ToldClock,
     settings: Settings,
-    groups: HashMap<Of, Group>,
+    pub(super) groups: HashMap<Of, Group>,
     /// The DAGs that clusters belong to, by the log that names them.
-    nodes: HashMap<i64, Arc<Path>>,
+    pub(super) nodes: HashMap<i64, Arc<Path>>,
     /// What is known of DAGs by the logs of their own jobs: whether they go on.
     dags: HashMap<Arc<Path>, bool>,
-    opened: Vec<Job>,
+    pub(super) opened: Vec<Job>,
 }
 
 /// What becomes one job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Of {
+pub(super) enum Of {
     Cluster(i64),
     /// By the log of its nodes.
     Dag(Arc<Path>),

@@ -28,6 +28,8 @@ mod parser;
 mod pool;
 mod procs;
 mod reader;
+#[cfg(unix)]
+mod repair;
 mod states;
 mod text;
 mod value;
@@ -52,7 +54,7 @@ pub use parser::Parser;
 #[cfg(unix)]
 pub use pool::{
     Acted, Action, Call, Done, JobAd, JobRange, JobStatus, Pool, PoolError, Query, Submission,
-    Submitted, Summary, Which,
+    Submitted, Summary, Tracked, Tracking, TrackingBuilder, Which,
 };
 pub use reader::Reader;
 pub use value::{Ad, Value};

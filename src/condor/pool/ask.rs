@@ -15,6 +15,7 @@ use super::tool::{Invocation, Tools, shown};
 use super::which::Which;
 use crate::base::Clock;
 use crate::condor::Ad;
+use crate::model::Timestamp;
 
 /// What is known of a pool, to ask it.
 #[derive(Debug, Clone)]
@@ -141,6 +142,9 @@ impl Asker {
         if query.everyones && tool == "condor_q" {
             base = base.arg("-allusers");
         }
+        if query.factories {
+            base = base.arg("-factory");
+        }
         if query.has_attributes() {
             base = base.arg("-attributes").arg(names.join(","));
         }
@@ -216,9 +220,10 @@ impl Asker {
         let Some(jobs) = found else {
             return Err(said.not_understood("it doesn't say which jobs were submitted"));
         };
-        let mut submitted = Submitted { jobs, logs: Vec::new(), dag, schedd: self.schedd.clone() };
+        let mut submitted =
+            Submitted { jobs, dag, schedd: self.schedd.clone(), ..Submitted::default() };
         match self.logs(&submitted).await {
-            Ok(logs) => submitted.logs = logs,
+            Ok((logs, at)) => (submitted.logs, submitted.at) = (logs, at),
             Err(error) => tracing::warn!(
                 %error, clusters = ?submitted.jobs, "it isn't known which logs the events of submitted jobs are in"
             ),
@@ -226,9 +231,12 @@ impl Asker {
         Ok(if dag { submitted.with_log_of_nodes() } else { submitted })
     }
 
-    /// The logs of submitted jobs, each once.
-    async fn logs(&self, submitted: &Submitted) -> Result<Vec<PathBuf>, PoolError> {
-        let query = Query::of(submitted).attributes(["UserLog", "Iwd"]);
+    /// The logs of submitted jobs, each once, and when they were submitted.
+    async fn logs(
+        &self,
+        submitted: &Submitted,
+    ) -> Result<(Vec<PathBuf>, Option<Timestamp>), PoolError> {
+        let query = Query::of(submitted).attributes(["UserLog", "Iwd", "QDate"]);
         let mut jobs = self.clone().list("condor_q", &query).await?;
         if jobs.is_empty() {
             // They were quick.
@@ -238,7 +246,7 @@ impl Asker {
             jobs.iter().filter_map(JobAd::log).map(|log| self.here(&log)).collect();
         logs.sort_unstable();
         logs.dedup();
-        Ok(logs)
+        Ok((logs, jobs.iter().filter_map(JobAd::submitted).min()))
     }
 
     /// What a path of the tools is here.

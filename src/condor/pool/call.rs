@@ -42,6 +42,11 @@ impl<T: Send + 'static> Call<T> {
         Call::begin(|say| async move { _ = say.send(work.await) })
     }
 
+    /// For what somebody else does.
+    pub(super) fn of(said: oneshot::Receiver<Result<T, PoolError>>) -> Call<T> {
+        Call { said }
+    }
+
     fn begin<F>(work: impl FnOnce(oneshot::Sender<Result<T, PoolError>>) -> F) -> Call<T>
     where
         F: Future<Output = ()> + Send + 'static,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -14,6 +14,7 @@ use super::job_ad::JobAd;
 use super::query::Query;
 use super::submit::{Submission, Submitted};
 use super::summary::Summary;
+use super::tracking::{Tracked, Tracking};
 use super::which::Which;
 use crate::base::Clock;
 
@@ -38,6 +39,8 @@ use crate::base::Clock;
 #[must_use = "a pool does nothing until it is asked"]
 pub struct Pool {
     asker: Asker,
+    /// Made when it is first needed; all clones of this have the same.
+    tracking: Arc<OnceLock<Tracking>>,
 }
 
 impl Default for Pool {
@@ -49,73 +52,86 @@ impl Default for Pool {
 impl Pool {
     /// The pool of this machine, by the tools on the `PATH`.
     pub fn new() -> Pool {
-        Pool { asker: Asker::default() }
+        Pool { asker: Asker::default(), tracking: Arc::default() }
     }
 
     /// By the tools in this folder.
-    pub fn tools_in(mut self, folder: impl Into<PathBuf>) -> Pool {
-        self.asker.tools.folder = Some(folder.into());
-        self
+    pub fn tools_in(self, folder: impl Into<PathBuf>) -> Pool {
+        self.with(|asker| {
+            asker.tools.folder = Some(folder.into());
+        })
     }
 
     /// Runs each tool by a program that is given the tool and its arguments as arguments of its own, after these words: `env`,
     /// `sudo -u ann`, or a program that enters a container.
-    pub fn run_by(mut self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Pool {
-        self.asker.tools.prefix = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
-        self.asker.tools.shell = false;
-        self
+    pub fn run_by(self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Pool {
+        self.with(|asker| {
+            asker.tools.prefix = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+            asker.tools.shell = false;
+        })
     }
 
     /// Runs each tool by a program that is given the whole command as one argument, after these words, and has a POSIX shell
     /// run it: `ssh submit.example.org`, or `sh -c`. Arguments are quoted for that shell.
     pub fn run_by_shell(self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Pool {
-        let mut pool = self.run_by(words);
-        pool.asker.tools.shell = true;
-        pool
+        self.run_by(words).with(|asker| asker.tools.shell = true)
     }
 
     /// Sets a variable of the tools' environment: `CONDOR_CONFIG`, for one.
-    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Pool {
-        let variable = (name.as_ref().to_owned(), value.as_ref().to_owned());
-        self.asker.tools.variables.push(variable);
-        self
+    pub fn env(self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Pool {
+        self.with(|asker| {
+            let variable = (name.as_ref().to_owned(), value.as_ref().to_owned());
+            asker.tools.variables.push(variable);
+        })
     }
 
     /// Asks another schedd than the machine's own: by its name, as `condor_status -schedd` shows it.
-    pub fn schedd(mut self, name: impl Into<Arc<str>>) -> Pool {
-        self.asker.schedd = Some(name.into());
-        self
+    pub fn schedd(self, name: impl Into<Arc<str>>) -> Pool {
+        self.with(|asker| {
+            asker.schedd = Some(name.into());
+        })
     }
 
     /// Finds the schedds of queries and actions by another central manager.
-    pub fn central_manager(mut self, host: impl Into<Arc<str>>) -> Pool {
-        self.asker.manager = Some(host.into());
-        self
+    pub fn central_manager(self, host: impl Into<Arc<str>>) -> Pool {
+        self.with(|asker| {
+            asker.manager = Some(host.into());
+        })
     }
 
     /// Says that what the tools call `there` is `here` in this process: for tools that run in a container or on another machine,
     /// whose files are seen from here too. Logs are then found.
-    pub fn paths(mut self, there: impl AsRef<Path>, here: impl AsRef<Path>) -> Pool {
-        self.asker.paths = Some((there.as_ref().into(), here.as_ref().into()));
-        self
+    pub fn paths(self, there: impl AsRef<Path>, here: impl AsRef<Path>) -> Pool {
+        self.with(|asker| {
+            asker.paths = Some((there.as_ref().into(), here.as_ref().into()));
+        })
     }
 
     /// How long a tool may take: a minute unless set. One that takes longer is killed.
-    pub fn time_limit(mut self, limit: Duration) -> Pool {
-        self.asker.limit = limit;
-        self
+    pub fn time_limit(self, limit: Duration) -> Pool {
+        self.with(|asker| {
+            asker.limit = limit;
+        })
     }
 
     /// How many bytes a tool may print: 256 MiB unless set. One that prints more is killed.
-    pub fn output_limit(mut self, bytes: usize) -> Pool {
-        self.asker.most = bytes;
-        self
+    pub fn output_limit(self, bytes: usize) -> Pool {
+        self.with(|asker| {
+            asker.most = bytes;
+        })
     }
 
     /// The clock that this is by: the system's unless set.
-    pub fn clock(mut self, clock: Clock) -> Pool {
-        self.asker.clock = clock;
-        self
+    pub fn clock(self, clock: Clock) -> Pool {
+        self.with(|asker| {
+            asker.clock = clock;
+        })
+    }
+
+    /// With other settings, by which others are tracked.
+    fn with(mut self, change: impl FnOnce(&mut Asker)) -> Pool {
+        change(&mut self.asker);
+        Pool { asker: self.asker, tracking: Arc::default() }
     }
 
     pub(super) fn asker(&self) -> &Asker {
@@ -187,6 +203,17 @@ impl Pool {
         let (asker, which) = (self.asker.clone(), which.into());
         let reason = reason.into().map(str::to_owned);
         Call::acting(async move { asker.act(action, &which, reason.as_deref()).await })
+    }
+
+    /// Tracks submitted jobs as Milepost's, by their log and by asking the queue; see [`Tracking`], which also has settings. All that is
+    /// tracked by a pool and its clones is asked for together.
+    ///
+    /// # Errors
+    /// There is no thread to do it.
+    pub fn track(&self, submitted: &Submitted) -> Call<Tracked> {
+        // What is tracked has no pool that would keep its own tracking.
+        let own = || Pool { asker: self.asker.clone(), tracking: Arc::default() };
+        self.tracking.get_or_init(|| Tracking::new(&own())).track(submitted)
     }
 
     /// Keeps jobs from running until they are released. Those that run are stopped.

@@ -49,7 +49,16 @@ impl JobAd {
 
     /// Since when it does that (`EnteredCurrentStatus`).
     pub fn since(&self) -> Option<Timestamp> {
-        let seconds = u64::try_from(self.ad.i64("EnteredCurrentStatus")?).ok()?;
+        self.time("EnteredCurrentStatus")
+    }
+
+    /// When it was submitted (`QDate`).
+    pub fn submitted(&self) -> Option<Timestamp> {
+        self.time("QDate")
+    }
+
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        let seconds = u64::try_from(self.ad.i64(name)?).ok()?;
         Some(Timestamp::from_micros(seconds.checked_mul(1_000_000)?))
     }
 

@@ -4,16 +4,22 @@
 
 mod action;
 mod ask;
+mod batches;
 mod call;
+mod driver;
 mod error;
 mod handle;
 mod job_ad;
+mod poll;
 mod process;
 mod query;
+mod reconcile;
 mod status;
 mod submit;
 mod summary;
+mod told;
 mod tool;
+mod tracking;
 mod which;
 
 pub use action::{Acted, Action, Done};
@@ -25,4 +31,5 @@ pub use query::Query;
 pub use status::JobStatus;
 pub use submit::{JobRange, Submission, Submitted};
 pub use summary::Summary;
+pub use tracking::{Tracked, Tracking, TrackingBuilder};
 pub use which::Which;

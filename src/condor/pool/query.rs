@@ -24,6 +24,8 @@ pub struct Query {
     attributes: Vec<String>,
     limit: Option<usize>,
     pub(super) everyones: bool,
+    /// Those that make jobs, in place of the jobs.
+    pub(super) factories: bool,
     pub(super) schedds: Vec<Arc<str>>,
 }
 
@@ -65,6 +67,12 @@ impl Query {
     /// Asks these schedds, all at once, in place of the pool's own. The answer has the jobs of the first one first.
     pub fn schedds(mut self, names: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Query {
         self.schedds.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Asks for what makes the jobs of clusters as they are needed.
+    pub(super) fn factories(mut self) -> Query {
+        self.factories = true;
         self
     }
 

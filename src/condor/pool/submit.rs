@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::tool::Invocation;
 use super::which::Which;
-use crate::condor::JobKey;
+use crate::condor::{JobKey, naming};
+use crate::model::Timestamp;
 
 /// What is to be submitted: a description of jobs, in HTCondor's language, as text or in a file; or a DAG.
 ///
@@ -109,6 +110,8 @@ pub struct Submitted {
     pub logs: Vec<PathBuf>,
     /// Whether it is DAGMan, which submits more.
     pub dag: bool,
+    /// When they were submitted, if the queue has said so.
+    pub at: Option<Timestamp>,
     /// Whose queue they are in, if not the pool's own.
     pub schedd: Option<Arc<str>>,
 }
@@ -168,13 +171,12 @@ impl Submitted {
     }
 
     /// The log of DAGMan's nodes, which is beside its own.
+    pub(super) fn nodes_log(&self) -> Option<PathBuf> {
+        self.logs.iter().find_map(|log| naming::nodes_log(log))
+    }
+
     pub(super) fn with_log_of_nodes(mut self) -> Submitted {
-        let nodes = self.logs.iter().filter_map(|log| {
-            let dag = log.to_str()?.strip_suffix(".dagman.log")?;
-            Some(PathBuf::from(format!("{dag}.nodes.log")))
-        });
-        let nodes: Vec<_> = nodes.collect();
-        self.logs.extend(nodes);
+        self.logs.extend(self.nodes_log());
         self
     }
 }
