@@ -25,9 +25,10 @@ impl EventType {
         self.0
     }
 
-    /// Whether it is of an execution point's log: its ids are then those of a slot, and not of a job.
+    /// Whether it is of an execution point's log: it is then of no job, and its ids are those of a slot, which are `SlotId` and
+    /// `DSlotId` among its attributes.
     pub const fn is_slot(self) -> bool {
-        matches!(self.0, 100..=112)
+        self.0 >= 100
     }
 
     fn known(self) -> Option<(&'static str, &'static str)> {
@@ -44,7 +45,7 @@ impl EventType {
     pub fn class(self) -> &'static str {
         match self.known() {
             Some((_, class)) => class,
-            None if self.is_slot() => "EPFutureEvent",
+            None if self.0 == 112 => "EPFutureEvent",
             None => "FutureEvent",
         }
     }

@@ -1,26 +1,73 @@
 //! [`Parser`]: events of bytes, however these come in pieces. Pure: it reads no file and waits for nothing.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
-use super::damage::Damaged;
-use super::event::Event;
-use super::zone::Zone;
+use super::damage::{DamageKind, Damaged};
+use super::dates::Date;
+use super::event::{Event, Source};
+use super::header::{self, Wrong};
+use super::junk::{Junk, damaged};
+use super::key::JobKey;
+use super::split::{self, Begin, End, Format, Search};
+use super::value::Ad;
+use super::zone::{Dates, Zone};
+use super::{ad_header, json, xml};
 use crate::model::Timestamp;
 
-/// Makes events of the bytes of a log, which it is given in pieces of any size.
+/// No event has more bytes.
+const LONGEST: usize = 32 << 20;
+
+/// How much is read at once.
+const CHUNK: usize = 256 << 10;
+
+/// Makes events of the bytes of a log, which it is given in pieces of any size: these make no difference.
+///
+/// Events are text, XML or JSON, which may follow each other. What is nothing between them is passed over: blank lines, zeros,
+/// terminators (`...`), and what is around events in XML and JSON. What is no event is told, once, and what follows is read on.
+///
+/// ```
+/// use milepost::condor::{EventType, Parser, Zone};
+/// use milepost::Timestamp;
+///
+/// let mut parser = Parser::new(Zone::utc(), Timestamp::from_micros(0));
+/// parser.push(b"001 (114.003.000) 2024-01-02 03:04:05 Job executing on ho");
+/// assert!(parser.next().is_none());
+/// parser.push(b"st: <10.0.0.1>\n...\n");
+/// let event = parser.next().unwrap()?;
+/// assert_eq!(event.event_type(), EventType::EXECUTE);
+/// assert_eq!(event.key().to_string(), "114.3");
+/// # Ok::<(), milepost::condor::Damaged>(())
+/// ```
 #[derive(Debug)]
 pub struct Parser {
+    /// Bytes from `start` to `filled` are not given out; others are room.
     buffer: Vec<u8>,
+    start: usize,
+    filled: usize,
+    /// Of the byte at `start`, in the file.
     offset: u64,
-    zone: Zone,
-    now: Timestamp,
+    dates: Dates,
     ended: bool,
+    /// What begins at `start`, if that is known.
+    doing: Doing,
+    /// Whether it was told that what begins at `start` isn't whole.
+    torn_told: bool,
+}
+
+#[derive(Debug)]
+enum Doing {
+    Nothing,
+    Event(Search),
+    Junk(Junk),
 }
 
 impl Parser {
     /// For a log whose times are in `zone`; `now` is what dates without a year are before.
     pub fn new(zone: Zone, now: Timestamp) -> Parser {
-        Parser { buffer: Vec::new(), offset: 0, zone, now, ended: false }
+        let dates = Dates::new(zone, now);
+        let (buffer, doing) = (Vec::new(), Doing::Nothing);
+        Parser { buffer, start: 0, filled: 0, offset: 0, dates, ended: false, doing, torn_told: false }
     }
 
     /// The same for a log that is read from `offset` on.
@@ -30,7 +77,8 @@ impl Parser {
 
     /// Takes bytes that follow those before.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.take(bytes.len());
     }
 
     /// Takes what one call of `source.read` gives: how many bytes, 0 at its end.
@@ -38,11 +86,36 @@ impl Parser {
     /// # Errors
     /// Those of `source`.
     pub fn read_from(&mut self, source: &mut impl Read) -> io::Result<usize> {
-        let _ = (source, &self.zone, self.now);
-        Ok(0)
+        let read = source.read(self.room(CHUNK))?;
+        self.take(read);
+        Ok(read)
     }
 
-    /// Says that no more bytes follow: what isn't whole then is an error.
+    /// Room for so many bytes at least.
+    fn room(&mut self, bytes: usize) -> &mut [u8] {
+        let pending = self.pending();
+        if self.start >= pending {
+            // Each byte is moved only after as many were given out.
+            self.buffer.copy_within(self.start..self.filled, 0);
+            (self.start, self.filled) = (0, pending);
+        }
+        let needed = self.filled + bytes;
+        if self.buffer.len() < needed {
+            self.buffer.resize(needed.max(self.buffer.len() * 2).max(CHUNK), 0);
+        } else if self.buffer.len() > 16 * CHUNK && needed < 2 * CHUNK {
+            self.buffer.truncate(2 * CHUNK);
+            self.buffer.shrink_to_fit();
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.filled += bytes;
+        self.ended &= bytes == 0;
+    }
+
+    /// Says that no more bytes follow: what isn't whole then is an error, which is told once. If bytes follow nevertheless, it is read on
+    /// with them.
     pub fn end(&mut self) {
         self.ended = true;
     }
@@ -50,19 +123,144 @@ impl Parser {
     /// The next event; none if there is no whole one.
     ///
     /// # Errors
-    /// Bytes are no event; they are passed over.
+    /// Bytes are no event; they are passed over. Those of an event that isn't whole ([`Damaged::is_torn`]) are kept, as the rest may
+    /// follow.
     #[expect(clippy::should_implement_trait, reason = "more may come after none")]
     pub fn next(&mut self) -> Option<Result<Event, Damaged>> {
-        None
+        loop {
+            let bytes = &self.buffer[self.start..self.filled];
+            match &mut self.doing {
+                Doing::Nothing if bytes.is_empty() => return None,
+                Doing::Nothing => match split::begin(bytes) {
+                    Begin::More => return self.torn().map(Err),
+                    Begin::Nothing(some) => self.pass(some),
+                    Begin::Event(format) => self.doing = Doing::Event(Search::new(format)),
+                    Begin::Junk => {
+                        self.doing = Doing::Junk(Junk::new(self.offset, DamageKind::NoEvent));
+                    }
+                },
+                Doing::Event(search) => {
+                    let some = &bytes[..bytes.len().min(LONGEST)];
+                    let format = search.format();
+                    if let Some(end) = search.end(some, self.ended && some.len() == bytes.len()) {
+                        return Some(self.event(format, end));
+                    } else if some.len() < LONGEST {
+                        return self.torn().map(Err);
+                    }
+                    let mut junk = Junk::new(self.offset, DamageKind::TooLong);
+                    junk.add(some);
+                    self.pass(LONGEST);
+                    self.doing = Doing::Junk(junk);
+                }
+                Doing::Junk(junk) => {
+                    let (mut taken, mut whole) = junk.take(bytes);
+                    if !whole && self.ended {
+                        taken += junk.rest(&bytes[taken..]);
+                        whole = true;
+                    }
+                    let doing = std::mem::replace(&mut self.doing, Doing::Nothing);
+                    self.pass(taken);
+                    match doing {
+                        Doing::Junk(junk) if whole => return Some(Err(junk.into_damaged())),
+                        going_on => self.doing = going_on,
+                    }
+                    return None;
+                }
+            }
+        }
     }
 
-    /// How many bytes there are before what comes next: behind the last event that was given out.
+    /// That the last event isn't whole, if it is the end and wasn't told.
+    fn torn(&mut self) -> Option<Damaged> {
+        let bytes = &self.buffer[self.start..self.filled];
+        let nothing = matches!(bytes[0], b'.' | b' ' | b'\t' | 0xef);
+        if !self.ended || self.torn_told || nothing {
+            return None;
+        }
+        self.torn_told = true;
+        Some(damaged(self.offset, bytes, DamageKind::Torn))
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.offset += bytes as u64;
+        self.torn_told = false;
+        self.doing = Doing::Nothing;
+    }
+
+    fn event(&mut self, format: Format, end: End) -> Result<Event, Damaged> {
+        let bytes = &self.buffer[self.start..self.start + end.event];
+        let made = match format {
+            Format::Text => text(bytes, &mut self.dates),
+            _ if end.cut_off => Err(bad_ad("another event begins within it")),
+            Format::Json => json::parse(bytes).map_err(bad_ad).and_then(|ad| self.dates.ad(ad)),
+            Format::Xml => xml::parse(bytes).map_err(bad_ad).and_then(|ad| self.dates.ad(ad)),
+        };
+        let (start, next) = (self.offset, self.offset + end.next as u64);
+        let made = match made {
+            Ok(event) => Ok(Event { offset: next, ..event }),
+            Err(kind) => {
+                let all = &self.buffer[self.start..self.start + end.next];
+                Err(damaged(start, all, kind))
+            }
+        };
+        self.pass(end.next);
+        made
+    }
+
+    /// How many bytes there are before what comes next: behind the last event that was given out, and what is nothing after it.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
     /// How many bytes there are behind that which are not given out.
     pub fn pending(&self) -> usize {
-        self.buffer.len()
+        self.filled - self.start
+    }
+}
+
+/// An event of text; its offset is set later.
+fn text(bytes: &[u8], dates: &mut Dates) -> Result<Event, DamageKind> {
+    let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
+    let header = header::parse(line).map_err(|wrong| match wrong {
+        Wrong::Start => DamageKind::NoEvent,
+        Wrong::Key => DamageKind::BadKey,
+        Wrong::Time => DamageKind::BadTime,
+    })?;
+    let text: Box<str> = match String::from_utf8_lossy(bytes) {
+        Cow::Borrowed(text) => text.into(),
+        Cow::Owned(text) => text.into(),
+    };
+    let time = dates.time(&header.date);
+    let key = if header.event_type.is_slot() { NO_JOB } else { header.key };
+    Ok(Event {
+        event_type: header.event_type,
+        key,
+        micros: time.micros,
+        utc_offset: time.utc_offset,
+        offset: 0,
+        source: Source::Text { text, head: header.len },
+    })
+}
+
+const NO_JOB: JobKey = JobKey { cluster: -1, proc: -1, subproc: -1 };
+
+fn bad_ad(reason: impl Into<Box<str>>) -> DamageKind {
+    DamageKind::BadAd { reason: reason.into() }
+}
+
+impl Dates {
+    /// An event of an ad; its offset is set later.
+    fn ad(&mut self, ad: Ad) -> Result<Event, DamageKind> {
+        let header = ad_header::header(&ad).map_err(bad_ad)?;
+        let (date, len) = Date::parse(header.time.as_bytes()).ok_or(DamageKind::BadTime)?;
+        if len < header.time.len() {
+            return Err(DamageKind::BadTime);
+        }
+        let time = self.time(&date);
+        let (event_type, key) = (header.event_type, header.key);
+        let (micros, utc_offset) = (time.micros, time.utc_offset);
+        let source = Source::Ad(Box::new(ad));
+        Ok(Event { event_type, key, micros, utc_offset, offset: 0, source })
     }
 }
