@@ -131,7 +131,9 @@ impl Values {
                 self.set("ReceivedBytes", *received);
             }
             Body::Generic { info } => self.set("Info", *info),
-            Body::Aborted { reason } | Body::Released { reason } => self.set_some("Reason", *reason),
+            Body::Aborted { reason } | Body::Released { reason } => {
+                self.set_some("Reason", *reason)
+            }
             Body::Suspended { processes } => self.set("NumberOfPIDs", *processes),
             Body::Held { reason, code, subcode } => {
                 self.set_some("HoldReason", *reason);

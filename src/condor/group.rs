@@ -144,10 +144,15 @@ impl Group {
         }
     }
 
-    /// Ends the job if all that was to come has come and ended.
+    /// Whether all that was to come has come and ended, as far as is known.
+    pub(super) fn is_done(&self) -> bool {
+        !self.goes_on && self.live.is_empty() && self.open.is_some()
+    }
+
+    /// Ends the job if that is still so.
     pub(super) fn settle(&mut self) {
-        if !self.goes_on && self.live.is_empty() {
-            self.open = None;
+        if self.is_done() {
+            self.close();
         }
     }
 

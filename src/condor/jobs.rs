@@ -10,6 +10,7 @@ use super::event_type::EventType;
 use super::group::{Group, Notes};
 use super::jobs_builder::{JobsBuilder, Settings};
 use super::key::JobKey;
+use super::logs::Followed;
 use super::naming;
 use super::noted::note;
 use super::states::{Seen, When, is_of_job, seen};
@@ -60,7 +61,13 @@ pub struct Jobs {
     pub(super) nodes: HashMap<i64, Arc<Path>>,
     /// What is known of DAGs by the logs of their own jobs: whether they go on.
     dags: HashMap<Arc<Path>, bool>,
+<<<<<<< HEAD
     pub(super) opened: Vec<Job>,
+=======
+    opened: Vec<Job>,
+    /// What may have ended since all was read.
+    done: Vec<Of>,
+>>>>>>> c-jobs
 }
 
 /// What becomes one job.
@@ -96,6 +103,7 @@ impl Jobs {
             nodes: HashMap::new(),
             dags: HashMap::new(),
             opened: Vec::new(),
+            done: Vec::new(),
         }
     }
 
@@ -108,6 +116,14 @@ impl Jobs {
     pub fn apply_from(&mut self, log: &Path, event: &Event) {
         let body = event.body();
         self.take(log, event, &body);
+    }
+
+    /// The same of a log that is followed.
+    pub(crate) fn apply_of(&mut self, log: &Followed, event: &Event) {
+        match &log.nodes {
+            Some(nodes) => self.dagman(nodes, event.event_type()),
+            None => self.apply_from(&log.path, event),
+        }
     }
 
     /// An event with its body.
@@ -145,6 +161,9 @@ impl Jobs {
         if when == When::Always || live.reporter.state().is_active() {
             group.observe(number, what);
         }
+        if group.is_done() {
+            self.done.push(of);
+        }
     }
 
     /// An event of a whole cluster.
@@ -167,6 +186,7 @@ impl Jobs {
                 {
                     group.expect(jobs);
                 }
+                self.done.push(of);
             }
             _ => {}
         }
@@ -180,8 +200,10 @@ impl Jobs {
             _ => return,
         };
         let nodes: Arc<Path> = nodes.into();
-        if let Some(group) = self.groups.get_mut(&Of::Dag(nodes.clone())) {
+        let of = Of::Dag(nodes.clone());
+        if let Some(group) = self.groups.get_mut(&of) {
             group.goes_on = goes_on;
+            self.done.push(of);
         }
         self.dags.insert(nodes, goes_on);
     }
@@ -253,7 +275,21 @@ impl Jobs {
 
     /// There is nothing more to be read for now: jobs end of which all is there and has ended.
     pub fn caught_up(&mut self) {
-        self.groups.values_mut().for_each(Group::settle);
+        self.settle(|_| {});
+    }
+
+    /// The same; jobs that end are let go of.
+    pub(super) fn caught_up_and_forget(&mut self) {
+        self.settle(Group::forget_ended);
+    }
+
+    fn settle(&mut self, then: fn(&mut Group)) {
+        for of in self.done.drain(..) {
+            if let Some(group) = self.groups.get_mut(&of) {
+                group.settle();
+                then(group);
+            }
+        }
     }
 
     /// There won't be more: jobs take no more tasks, and end if all of theirs have. Tasks that have not ended stay as they are
@@ -296,7 +332,7 @@ fn new_task(key: JobKey, event: &Event, body: &Body<'_>) -> (Arc<str>, Notes) {
 #[cfg(test)]
 mod tests {
     use super::super::attributes::Attributes;
-    use super::super::body::{ClusterRemove, Submit};
+    use super::super::body::{ClusterRemove, ImageSize, Submit};
     use super::super::ending::{Ended, Evicted, Terminated, Usage};
     use super::super::event::Source;
     use super::*;
@@ -451,6 +487,9 @@ mod tests {
         let mut of = |proc, number, body| {
             log.at(number, JobKey::new(114, proc), body);
         };
+        let memory = |memory_usage| ImageSize { size: 5_000, memory_usage, ..ImageSize::default() };
+        of(0, 6, Body::ImageSize(memory(None)));
+        of(0, 6, Body::ImageSize(memory(Some(12))));
         of(0, 5, terminated(Ended::Exited(3)));
         of(1, 5, terminated(Ended::Signaled(9)));
         of(2, 5, OTHER);
@@ -477,8 +516,8 @@ mod tests {
         assert_eq!(told(2), (Failed, "the log doesn't say how it ended".into()));
         assert_eq!(told(3), (Canceled, "via condor_rm".into()));
         let json = serde_json::to_value(&tasks[0].properties).expect("it is JSON");
-        let expected = serde_json::json!({"cluster": 114, "proc": 0, "exit_code": 3, "bytes_sent": 10,
-            "bytes_received": 20});
+        let expected = serde_json::json!({"cluster": 114, "proc": 0, "exit_code": 3, "memory_mib": 12,
+            "bytes_sent": 10, "bytes_received": 20});
         assert_eq!(json, expected);
     }
 

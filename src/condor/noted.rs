@@ -28,9 +28,9 @@ pub(super) fn note(body: &Body<'_>, measure: &Measure, live: &mut Live) {
         Body::Evicted(evicted) => bytes(task, evicted.sent, evicted.received),
         Body::ShadowException { sent, received, .. } => bytes(task, *sent, *received),
         Body::ImageSize(image) => {
-            if let Some(memory) = image.memory_usage {
-                task.set_property("memory_mib", memory);
-            }
+            // Old versions tell the size alone, in KiB.
+            let memory = image.memory_usage.unwrap_or(image.size / 1024);
+            task.set_property("memory_mib", memory);
         }
         Body::Generic { info } => measure.wrote(info, task),
         Body::AttributeUpdate { name, new, .. } => measure.set(name, new, task),

@@ -67,7 +67,16 @@ impl Parser {
     pub fn new(zone: Zone, now: Timestamp) -> Parser {
         let dates = Dates::new(zone, now);
         let (buffer, doing) = (Vec::new(), Doing::Nothing);
-        Parser { buffer, start: 0, filled: 0, offset: 0, dates, ended: false, doing, torn_told: false }
+        Parser {
+            buffer,
+            start: 0,
+            filled: 0,
+            offset: 0,
+            dates,
+            ended: false,
+            doing,
+            torn_told: false,
+        }
     }
 
     /// The same for a log that is read from `offset` on.

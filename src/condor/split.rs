@@ -264,7 +264,11 @@ mod tests {
         let found = end(format!("{torn}\0\0{next}")).unwrap();
         assert_eq!((found.event, found.next, found.cut_off), (torn.len(), torn.len() + 2, true));
         // Not by what only looks like a header.
-        for line in ["005 (1.0.0) 2024-13-02 03:04:06", "005 (a.0.0) 2024-01-02 03:04:06", " 005 (1.0.0) 2024-01-02 03:04:06"] {
+        for line in [
+            "005 (1.0.0) 2024-13-02 03:04:06",
+            "005 (a.0.0) 2024-01-02 03:04:06",
+            " 005 (1.0.0) 2024-01-02 03:04:06",
+        ] {
             let found = end(format!("{torn}{line}\n...\n")).unwrap();
             assert!(!found.cut_off, "{line}");
         }

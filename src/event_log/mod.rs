@@ -47,4 +47,5 @@ pub use writer::{Flush, Writer, WriterBuilder};
 pub(crate) use {
     parts::{Stamp, is_at, open, real, stamp},
     waiting::{Growing, Waiting},
+    watch::Watched,
 };

@@ -66,7 +66,7 @@ fn wake(folders: &Mutex<Folders>, event: notify::Result<notify::Event>) {
 
 /// One who waits for a file to change. Whoever drops it waits no more.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     folder: PathBuf,
     name: OsString,
     waker: Arc<AtomicWaker>,
@@ -75,7 +75,7 @@ pub(super) struct Watched {
 impl Watched {
     /// Has `waker` woken when the file at `path` may have changed. None if its folder can't be watched now: there may be
     /// none yet, or too many are.
-    pub(super) fn new(path: &Path, waker: &Arc<AtomicWaker>) -> Option<Watched> {
+    pub(crate) fn new(path: &Path, waker: &Arc<AtomicWaker>) -> Option<Watched> {
         // What a link leads to changes where it is.
         let path = path.canonicalize().unwrap_or_else(|_| parts::real(path));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -3,6 +3,8 @@
 
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod cli;
+#[cfg(feature = "condor")]
+pub(crate) mod condor;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -76,7 +76,9 @@ fn typed<'a>(event_type: EventType, head: &'a str, mut lines: Lines<'a>) -> Opti
             let (mut reason, mut startd) = (None, None);
             for line in lines.map(trim) {
                 match line.strip_prefix("Can not reconnect to ") {
-                    Some(rest) => startd = Some(rest.strip_suffix(", rescheduling job").unwrap_or(rest)),
+                    Some(rest) => {
+                        startd = Some(rest.strip_suffix(", rescheduling job").unwrap_or(rest))
+                    }
                     None => reason = reason.or(said(line)),
                 }
             }
@@ -146,9 +148,9 @@ fn disconnected(lines: Lines<'_>) -> Connection<'_> {
     let mut connection = Connection::default();
     for line in lines.map(trim) {
         if let Some(rest) = line.strip_prefix("Trying to reconnect to ") {
-            let (name, address) = rest.split_once(" <").map_or((rest, None), |(name, _)| {
-                (name, Some(&rest[name.len() + 1..]))
-            });
+            let (name, address) = rest
+                .split_once(" <")
+                .map_or((rest, None), |(name, _)| (name, Some(&rest[name.len() + 1..])));
             connection.startd = said(name);
             connection.startd_address = address;
         } else if connection.startd.is_none() {
@@ -279,15 +281,23 @@ mod tests {
         for (head, wanted) in [
             ("Setting job attribute A to 1", Some(("A", None, "1"))),
             ("Setting job attribute Msg to \"a to b\"", Some(("Msg", None, "\"a to b\""))),
-            ("Changing job attribute Msg from \"a to b\" to \"c to d\"", Some(("Msg", Some("\"a to b\""), "\"c to d\""))),
-            ("Changing job attribute M from \"a \\\" to b\" to 1 + 2", Some(("M", Some("\"a \\\" to b\""), "1 + 2"))),
+            (
+                "Changing job attribute Msg from \"a to b\" to \"c to d\"",
+                Some(("Msg", Some("\"a to b\""), "\"c to d\"")),
+            ),
+            (
+                "Changing job attribute M from \"a \\\" to b\" to 1 + 2",
+                Some(("M", Some("\"a \\\" to b\""), "1 + 2")),
+            ),
             ("Changing job attribute A from UNDEFINED to 1.5", Some(("A", None, "1.5"))),
             ("Changing job attribute A from 1", None),
             ("Setting job attribute  to ", None),
             ("Something else", None),
         ] {
             let found = match body(EventType::ATTRIBUTE_UPDATE, &format!(" {head}\n")) {
-                Body::AttributeUpdate { name, old, new } => Some((name.to_owned(), old.map(str::to_owned), new.to_owned())),
+                Body::AttributeUpdate { name, old, new } => {
+                    Some((name.to_owned(), old.map(str::to_owned), new.to_owned()))
+                }
                 _ => None,
             };
             let wanted = wanted.map(|(name, old, new): (&str, Option<&str>, &str)| {

@@ -248,20 +248,57 @@ mod tests {
     fn of(rows: &str) -> Vec<(Option<f64>, Option<f64>, Option<f64>, Option<String>)> {
         let text = format!("{HEAD}\n{rows}");
         let ending = Ending::of(Lines::of(&text));
-        let each = |r: &Resource<'_>| (r.used, r.requested, r.allocated, r.assigned.map(str::to_owned));
+        let each =
+            |r: &Resource<'_>| (r.used, r.requested, r.allocated, r.assigned.map(str::to_owned));
         ending.resources.iter().map(each).collect()
     }
 
     #[test]
     fn cells_of_the_table_are_known_by_their_columns() {
         for (row, used, requested, allocated, assigned) in [
-            ("   Cpus                 :     0.25        1         1 ", Some(0.25), Some(1.0), Some(1.0), None),
-            ("   Cpus                 :                 1         1 ", None, Some(1.0), Some(1.0), None),
+            (
+                "   Cpus                 :     0.25        1         1 ",
+                Some(0.25),
+                Some(1.0),
+                Some(1.0),
+                None,
+            ),
+            (
+                "   Cpus                 :                 1         1 ",
+                None,
+                Some(1.0),
+                Some(1.0),
+                None,
+            ),
             ("   GPUs                 :                           0 ", None, None, Some(0.0), None),
-            ("   TimeExecute (s)      :       12                    ", Some(12.0), None, None, None),
-            ("   Disk (KB)            :    17        4000      5000 ", Some(17.0), Some(4000.0), Some(5000.0), None),
-            ("   GPUs                 :     0.50        1         1 \"GPU-a, GPU-b\"", Some(0.5), Some(1.0), Some(1.0), Some("GPU-a, GPU-b")),
-            ("   Disk (KB)            : 123456789012 1000 123456789012 ", Some(123_456_789_012.0), Some(1000.0), Some(123_456_789_012.0), None),
+            (
+                "   TimeExecute (s)      :       12                    ",
+                Some(12.0),
+                None,
+                None,
+                None,
+            ),
+            (
+                "   Disk (KB)            :    17        4000      5000 ",
+                Some(17.0),
+                Some(4000.0),
+                Some(5000.0),
+                None,
+            ),
+            (
+                "   GPUs                 :     0.50        1         1 \"GPU-a, GPU-b\"",
+                Some(0.5),
+                Some(1.0),
+                Some(1.0),
+                Some("GPU-a, GPU-b"),
+            ),
+            (
+                "   Disk (KB)            : 123456789012 1000 123456789012 ",
+                Some(123_456_789_012.0),
+                Some(1000.0),
+                Some(123_456_789_012.0),
+                None,
+            ),
         ] {
             let expected = (used, requested, allocated, assigned.map(str::to_owned));
             assert_eq!(of(row), [expected], "{row}");
@@ -273,7 +310,13 @@ mod tests {
         let (used, whose) = usage("Usr 1 02:03:04, Sys 5 06:07:08  -  Run Remote Usage").unwrap();
         assert_eq!((used.user.as_secs(), used.system.as_secs()), (93_784, 454_028));
         assert_eq!(whose, "Run Remote Usage");
-        for line in ["Usr", "Usr 1 02:03", "Usr x 02:03:04, Sys 5 06:07:08  -  x", "Usr 1 02:03:04", "Usr 1 ü2:03:04"] {
+        for line in [
+            "Usr",
+            "Usr 1 02:03",
+            "Usr x 02:03:04, Sys 5 06:07:08  -  x",
+            "Usr 1 02:03:04",
+            "Usr 1 ü2:03:04",
+        ] {
             assert!(usage(line).is_none(), "{line}");
         }
     }
