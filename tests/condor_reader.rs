@@ -184,7 +184,13 @@ fn the_files_of_a_real_pool_follow_one_another() {
     let of = |name: &str| Reader::open(folder.join(name)).unwrap().zone(Zone::utc()).count();
     let files = ["EventLog.4", "EventLog.3", "EventLog.2", "EventLog.1", "EventLog"];
     assert_eq!(all.len(), files.into_iter().map(of).sum::<usize>());
-    assert!(all.is_sorted_by_key(|event| event.at()));
+    // Each begins with its number.
+    let sequence = |event: &Event| {
+        let (_, rest) = event.text()?.split_once(" sequence=")?;
+        rest.split(' ').next()?.parse().ok()
+    };
+    let begun: Vec<u32> = all.iter().filter_map(sequence).collect();
+    assert_eq!(begun, [400, 401, 402, 403, 404]);
 }
 
 #[test]
