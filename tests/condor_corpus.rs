@@ -28,7 +28,8 @@ const ZONES: [(&str, &str); 4] = [
 
 fn logs() -> Vec<PathBuf> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/condor");
-    let all = walkdir::WalkDir::new(data).sort_by_file_name().into_iter().map(|entry| entry.unwrap());
+    let all =
+        walkdir::WalkDir::new(data).sort_by_file_name().into_iter().map(|entry| entry.unwrap());
     let is_log = |path: &PathBuf| {
         path.is_file() && path.extension().is_none_or(|end| end != "jsonl" && end != "md")
     };
@@ -160,7 +161,8 @@ fn said(log: &Path) -> String {
 
 #[test]
 fn all_logs_are_read_as_htcondor_does_but_where_it_is_wrong() {
-    let mut listed: BTreeMap<&str, &Deviation> = DEVIATIONS.iter().map(|one| (one.log, one)).collect();
+    let mut listed: BTreeMap<&str, &Deviation> =
+        DEVIATIONS.iter().map(|one| (one.log, one)).collect();
     assert_eq!(listed.len(), DEVIATIONS.len(), "a log is listed once");
     let mut faults = String::new();
     for log in logs() {
@@ -174,7 +176,9 @@ fn all_logs_are_read_as_htcondor_does_but_where_it_is_wrong() {
         match (listed.remove(name(&log)), differs.is_empty()) {
             (None, true) => {}
             (None, false) => faults.push_str(&format!("{}{differs}  we: {said}\n", name(&log))),
-            (Some(_), true) => faults.push_str(&format!("{} doesn't deviate any more\n", name(&log))),
+            (Some(_), true) => {
+                faults.push_str(&format!("{} doesn't deviate any more\n", name(&log)))
+            }
             (Some(Deviation { ours, .. }), false) if *ours != said => {
                 faults.push_str(&format!("{}: we read\n  {said}\nand not\n  {ours}\n", name(&log)));
             }

@@ -61,13 +61,9 @@ pub struct Jobs {
     pub(super) nodes: HashMap<i64, Arc<Path>>,
     /// What is known of DAGs by the logs of their own jobs: whether they go on.
     dags: HashMap<Arc<Path>, bool>,
-<<<<<<< HEAD
     pub(super) opened: Vec<Job>,
-=======
-    opened: Vec<Job>,
     /// What may have ended since all was read.
-    done: Vec<Of>,
->>>>>>> c-jobs
+    pub(super) done: Vec<Of>,
 }
 
 /// What becomes one job.

@@ -35,8 +35,8 @@ mod procs;
 mod reader;
 #[cfg(unix)]
 mod repair;
-mod states;
 mod split;
+mod states;
 mod text;
 mod tracking;
 mod value;
@@ -61,8 +61,8 @@ pub use measure::PatternError;
 pub use parser::Parser;
 #[cfg(unix)]
 pub use pool::{
-    Acted, Action, Call, Done, JobAd, JobRange, JobStatus, Pool, PoolError, Query, Submission,
-    Submitted, Summary, Tracked, Tracking, TrackingBuilder, Which,
+    Acted, Action, Call, Done, JobAd, JobRange, JobStatus, Pool, PoolError, PoolTracking,
+    PoolTrackingBuilder, Query, Submission, Submitted, Summary, Tracked, Which,
 };
 pub use reader::Reader;
 pub use tracking::Tracking;

@@ -58,15 +58,18 @@ impl Jobs {
 
     /// A cluster that was waited for is over: its job ends when all of its tasks have.
     pub(super) fn let_go(&mut self, cluster: i64) {
-        if let Some(group) = self.groups.get_mut(&Of::Cluster(cluster)) {
-            group.goes_on = false;
-        }
+        self.end(Of::Cluster(cluster));
     }
 
     /// The same of a DAG.
     pub(super) fn let_go_dag(&mut self, nodes: &Path) {
-        if let Some(group) = self.groups.get_mut(&Of::Dag(nodes.into())) {
+        self.end(Of::Dag(nodes.into()));
+    }
+
+    fn end(&mut self, of: Of) {
+        if let Some(group) = self.groups.get_mut(&of) {
             group.goes_on = false;
+            self.done.push(of);
         }
     }
 
@@ -146,5 +149,6 @@ impl Jobs {
             }
         }
         group.observe(number, seen);
+        self.done.push(of);
     }
 }

@@ -18,7 +18,7 @@ use super::batches::{Asks, Batches, Log};
 use super::job_ad::JobAd;
 use super::poll::{Queue, history, queue};
 use super::submit::Submitted;
-use super::tracking::{Tracked, TrackingBuilder};
+use super::tracking::{PoolTrackingBuilder, Tracked};
 use super::which::Which;
 use crate::base::Sleep;
 use crate::condor::JobKey;
@@ -87,7 +87,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        settings: TrackingBuilder,
+        settings: PoolTrackingBuilder,
         requests: mpsc::UnboundedReceiver<Request>,
     ) -> Driver {
         let asker = settings.pool.asker().clone();

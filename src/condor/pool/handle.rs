@@ -14,7 +14,7 @@ use super::job_ad::JobAd;
 use super::query::Query;
 use super::submit::{Submission, Submitted};
 use super::summary::Summary;
-use super::tracking::{Tracked, Tracking};
+use super::tracking::{PoolTracking, Tracked};
 use super::which::Which;
 use crate::base::Clock;
 
@@ -40,7 +40,7 @@ use crate::base::Clock;
 pub struct Pool {
     asker: Asker,
     /// Made when it is first needed; all clones of this have the same.
-    tracking: Arc<OnceLock<Tracking>>,
+    tracking: Arc<OnceLock<PoolTracking>>,
 }
 
 impl Default for Pool {
@@ -205,7 +205,7 @@ impl Pool {
         Call::acting(async move { asker.act(action, &which, reason.as_deref()).await })
     }
 
-    /// Tracks submitted jobs as Milepost's, by their log and by asking the queue; see [`Tracking`], which also has settings. All that is
+    /// Tracks submitted jobs as Milepost's, by their log and by asking the queue; see [`PoolTracking`], which also has settings. All that is
     /// tracked by a pool and its clones is asked for together.
     ///
     /// # Errors
@@ -213,7 +213,7 @@ impl Pool {
     pub fn track(&self, submitted: &Submitted) -> Call<Tracked> {
         // What is tracked has no pool that would keep its own tracking.
         let own = || Pool { asker: self.asker.clone(), tracking: Arc::default() };
-        self.tracking.get_or_init(|| Tracking::new(&own())).track(submitted)
+        self.tracking.get_or_init(|| PoolTracking::new(&own())).track(submitted)
     }
 
     /// Keeps jobs from running until they are released. Those that run are stopped.

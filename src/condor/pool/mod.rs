@@ -31,5 +31,5 @@ pub use query::Query;
 pub use status::JobStatus;
 pub use submit::{JobRange, Submission, Submitted};
 pub use summary::Summary;
-pub use tracking::{Tracked, Tracking, TrackingBuilder};
+pub use tracking::{PoolTracking, PoolTrackingBuilder, Tracked};
 pub use which::Which;

@@ -1,4 +1,4 @@
-//! [`Tracking`]: the handle of what follows submitted jobs, by their logs and their queue. Follows nothing itself.
+//! [`PoolTracking`]: the handle of what follows submitted jobs, by their logs and their queue. Follows nothing itself.
 
 use std::time::Duration;
 
@@ -42,14 +42,14 @@ use crate::job::Job;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Tracking {
+pub struct PoolTracking {
     requests: mpsc::UnboundedSender<Request>,
 }
 
-/// Makes a [`Tracking`] with settings; see [`Tracking::builder`].
+/// Makes a [`PoolTracking`] with settings; see [`PoolTracking::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "jobs are tracked by what build makes"]
-pub struct TrackingBuilder {
+pub struct PoolTrackingBuilder {
     pub(super) pool: Pool,
     pub(super) every: Duration,
     pub(super) zone: Zone,
@@ -74,15 +74,15 @@ impl Tracked {
     }
 }
 
-impl Tracking {
+impl PoolTracking {
     /// Tracks jobs of this pool, with the usual settings.
-    pub fn new(pool: &Pool) -> Tracking {
-        Tracking::builder(pool).build()
+    pub fn new(pool: &Pool) -> PoolTracking {
+        PoolTracking::builder(pool).build()
     }
 
     /// Makes one with settings.
-    pub fn builder(pool: &Pool) -> TrackingBuilder {
-        TrackingBuilder {
+    pub fn builder(pool: &Pool) -> PoolTrackingBuilder {
+        PoolTrackingBuilder {
             pool: pool.clone(),
             every: EVERY,
             zone: Zone::system(),
@@ -101,7 +101,7 @@ impl Tracking {
     }
 }
 
-impl TrackingBuilder {
+impl PoolTrackingBuilder {
     /// How often the queue is asked: once a minute unless set, once a second at most. After something was found that the log didn't
     /// say, the next time is after a quarter of that.
     pub fn poll_every(mut self, interval: Duration) -> Self {
@@ -122,10 +122,10 @@ impl TrackingBuilder {
     }
 
     /// Tracks nothing yet.
-    pub fn build(self) -> Tracking {
+    pub fn build(self) -> PoolTracking {
         let (requests, received) = mpsc::unbounded();
         drive("the tracking of HTCondor's jobs", Driver::new(self, received).run());
-        Tracking { requests }
+        PoolTracking { requests }
     }
 }
 

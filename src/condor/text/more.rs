@@ -43,16 +43,7 @@ pub(in crate::condor) fn more(event_type: EventType, text: &str) -> Vec<(&'stati
             let which = head.strip_prefix("Common files event:");
             which.map(|which| ("Type", trim(which).into())).into_iter().collect()
         }
-<<<<<<< HEAD
         _ if has_head(event_type) => vec![("EventHead", head.into())],
-=======
-        // HTCondor has a name for a head that it can't read.
-        _ if ["FutureEvent", "EPFutureEvent"].contains(&event_type.class())
-            || event_type.is_slot() =>
-        {
-            vec![("EventHead", head.into())]
-        }
->>>>>>> c-jobs
         _ => Vec::new(),
     }
 }
