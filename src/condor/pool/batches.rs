@@ -313,6 +313,10 @@ impl Batches {
         self.reconciler.doubts() || self.batches.values().any(|batch| batch.absent > 0)
     }
 
+    pub(super) fn logs_of_dags(&self) -> Vec<Arc<Path>> {
+        self.batches.values().filter_map(|batch| batch.dag.clone()).collect()
+    }
+
     /// Sees what has ended; all that there is to be read was taken.
     pub(super) fn settle(&mut self) {
         let Batches { jobs, batches, reconciler, heard, .. } = self;

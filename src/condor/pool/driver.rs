@@ -270,15 +270,22 @@ impl Driver {
 
     /// Reads all that there is in the logs, whether the system has told of it or not.
     fn read_all(&mut self) {
-        for log in self.logs.iter_mut() {
+        self.read(|_| true);
+        self.is_dirty = true;
+    }
+
+    fn read(&mut self, mut which: impl FnMut(&Log) -> bool) {
+        for log in self.logs.iter_mut().filter(|log| which(log)) {
             while let Some((path, event)) = log.try_next() {
                 self.batches.take(&path, event);
             }
         }
-        self.is_dirty = true;
     }
 
     fn settle(&mut self) {
+        // The end of a DAG is in another log than its nodes.
+        let dags = self.batches.logs_of_dags();
+        self.read(|log| dags.iter().any(|path| &**path == log.path()));
         self.batches.settle();
         let batches = &self.batches;
         if self.logs.iter().any(|log| !batches.reads(log.path())) {
