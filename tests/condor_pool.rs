@@ -100,6 +100,19 @@ fn runs(job: &Job, task: &TaskSnapshot) -> i64 {
     runs
 }
 
+/// How many events the log has missed.
+fn repaired(job: &Job) -> usize {
+    let mut changes = job.task_state_changed();
+    let is_repaired = |change: &TaskStateChanged| {
+        change.cause.as_ref().is_some_and(|cause| cause.kind == CauseKind::Repaired)
+    };
+    let mut repaired = 0;
+    while let Some(change) = changes.try_recv() {
+        repaired += usize::from(is_repaired(&change));
+    }
+    repaired
+}
+
 fn tasks(job: &Job) -> BTreeMap<JobKey, TaskSnapshot> {
     let number = |task: &TaskSnapshot, name| task.properties.get(name).unwrap().as_i64().unwrap();
     let key = |task: &TaskSnapshot| JobKey::new(number(task, "cluster"), number(task, "proc"));
@@ -108,6 +121,7 @@ fn tasks(job: &Job) -> BTreeMap<JobKey, TaskSnapshot> {
 
 /// The handle's story is the history's.
 fn assert_same(job: &Job, ended: &BTreeMap<JobKey, JobAd>) {
+    assert_eq!(repaired(job), 0, "the log has told everything");
     let tasks = tasks(job);
     assert_eq!(tasks.keys().collect::<Vec<_>>(), ended.keys().collect::<Vec<_>>());
     for (key, ad) in ended {

@@ -100,11 +100,6 @@ impl Jobs {
         keys.map(|(cluster, proc)| JobKey::new(*cluster, *proc)).collect()
     }
 
-    /// The job that it is.
-    pub(super) fn job_of(&self, of: &Of) -> Option<&Job> {
-        self.groups.get(of)?.job()
-    }
-
     /// Which job a task is.
     pub(super) fn key_of(&self, of: &Of, task: TaskId) -> Option<JobKey> {
         let mut live = self.groups.get(of)?.live.iter();

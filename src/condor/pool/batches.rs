@@ -1,7 +1,7 @@
 //! What is tracked: submissions with their jobs, their logs, and what the log and polls have said of them. Asks and waits for
 //! nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -64,8 +64,9 @@ struct Batch {
     /// What the job is in `Jobs`.
     of: Of,
     job: Job,
-    /// The log of the nodes, if this is DAGMan.
+    /// The log of the nodes, if this is DAGMan, and the job that they are.
     dag: Option<Arc<Path>>,
+    dag_job: Option<Job>,
     logs: Vec<PathBuf>,
     /// All before this one have ended.
     first: i64,
@@ -88,6 +89,12 @@ pub(super) struct Batches {
     reconciler: Reconciler,
     /// How many events there were of each job that has not ended.
     heard: HashMap<JobKey, u64>,
+    /// How many submissions have a log.
+    logs: HashMap<PathBuf, usize>,
+    /// The clusters of DAGMan's jobs, by the logs of the nodes.
+    dags: HashMap<Arc<Path>, i64>,
+    /// Those of which something was told since it was seen what has ended.
+    touched: BTreeSet<i64>,
 }
 
 impl Batches {
@@ -99,6 +106,9 @@ impl Batches {
             batches: BTreeMap::new(),
             reconciler: Reconciler::default(),
             heard: HashMap::new(),
+            logs: HashMap::new(),
+            dags: HashMap::new(),
+            touched: BTreeSet::new(),
         }
     }
 
@@ -108,7 +118,7 @@ impl Batches {
 
     /// Whether a log is of something that is tracked.
     pub(super) fn reads(&self, log: &Path) -> bool {
-        self.batches.values().any(|batch| batch.logs.iter().any(|of| of == log))
+        self.logs.contains_key(log)
     }
 
     fn now(&self) -> Timestamp {
@@ -135,17 +145,16 @@ impl Batches {
         for range in &submitted.jobs {
             let cluster = range.cluster;
             if let Some(batch) = self.batches.get(&cluster) {
-                jobs.push(batch.job.clone());
+                jobs.extend(batch.dag_job.iter().chain([&batch.job]).cloned());
                 continue;
             }
             let count = usize::try_from(range.last - range.first + 1).unwrap_or(0);
             let Some(job) = self.jobs.await_cluster(cluster, count, at) else { continue };
             cancels.push(canceled(&job, cluster));
-            if let Some(nodes) = &nodes
-                && let Some(dag) = self.jobs.await_dag(nodes, at)
-            {
-                cancels.push(canceled(&dag, cluster));
-                jobs.push(dag);
+            let dag_job = nodes.as_ref().and_then(|nodes| self.jobs.await_dag(nodes, at));
+            if let Some(dag) = &dag_job {
+                cancels.push(canceled(dag, cluster));
+                jobs.push(dag.clone());
             }
             jobs.push(job.clone());
             let batch = Batch {
@@ -153,6 +162,7 @@ impl Batches {
                 of: Of::Cluster(cluster),
                 job,
                 dag: nodes.clone(),
+                dag_job,
                 logs: submitted.logs.clone(),
                 first: range.first,
                 heard: 0,
@@ -160,6 +170,12 @@ impl Batches {
                 polls: 0,
                 is_canceled: false,
             };
+            for log in &batch.logs {
+                *self.logs.entry(log.clone()).or_default() += 1;
+            }
+            if let Some(dag) = &batch.dag {
+                self.dags.insert(dag.clone(), cluster);
+            }
             self.batches.insert(cluster, batch);
         }
         // The jobs are given to who asked.
@@ -177,17 +193,23 @@ impl Batches {
             }
         };
         let key = event.key();
-        let of_dag = self.batches.values().any(|batch| batch.dag.as_deref() == Some(log));
         let batch = self.batches.get_mut(&key.cluster);
         // Others may write to the same log.
-        if batch.is_none() && !of_dag {
-            return false;
-        }
+        let of = match (&batch, self.dags.get(log)) {
+            (Some(_), _) => key.cluster,
+            (None, Some(dag)) => *dag,
+            (None, None) => return false,
+        };
         if let Some(batch) = batch {
             batch.heard += 1;
         }
+        self.touched.insert(of);
         self.jobs.apply_from(log, &event);
-        *self.heard.entry(JobKey::new(key.cluster, key.proc)).or_default() += 1;
+        let key = JobKey::new(key.cluster, key.proc);
+        match self.jobs.known(key) {
+            Known::Ended => _ = self.heard.remove(&key),
+            _ => *self.heard.entry(key).or_default() += 1,
+        }
         false
     }
 
@@ -195,11 +217,13 @@ impl Batches {
     pub(super) fn cancel(&mut self, which: CancelWhich) -> Option<Which> {
         match which {
             CancelWhich::Cluster(cluster) => {
+                self.touched.insert(cluster);
                 let batch = self.batches.get_mut(&cluster)?;
                 let before = std::mem::replace(&mut batch.is_canceled, true);
                 (!before).then(|| Which::cluster(cluster))
             }
             CancelWhich::Task(cluster, task) => {
+                self.touched.insert(cluster);
                 let batch = self.batches.get(&cluster)?;
                 let of = batch.dag.clone().map(Of::Dag);
                 let mut groups = of.into_iter().chain([batch.of.clone()]);
@@ -285,6 +309,7 @@ impl Batches {
             }
         }
         self.reconciler.keep(|key| keys.binary_search(&key).is_ok());
+        self.touched.extend(self.batches.keys());
         for batch in self.batches.values_mut() {
             batch.polls = batch.polls.saturating_add(1);
             let is_there = queue.has(batch.range.cluster);
@@ -299,6 +324,9 @@ impl Batches {
         let node = ad.and_then(|ad| ad.ad().str("DAGNodeName"));
         let dag = dag.as_deref().map(|dag| (dag, node));
         self.jobs.repair(key, dag, observation(repair, ad), &notes(repair, ad), at);
+        if self.jobs.known(key) == Known::Ended {
+            self.heard.remove(&key);
+        }
     }
 
     /// The log of the DAG's nodes that the job is one of.
@@ -313,15 +341,18 @@ impl Batches {
         self.reconciler.doubts() || self.batches.values().any(|batch| batch.absent > 0)
     }
 
+    /// The logs of the nodes of DAGs of which something was told.
     pub(super) fn logs_of_dags(&self) -> Vec<Arc<Path>> {
-        self.batches.values().filter_map(|batch| batch.dag.clone()).collect()
+        let touched = self.touched.iter().filter_map(|cluster| self.batches.get(cluster));
+        touched.filter_map(|batch| batch.dag.clone()).collect()
     }
 
-    /// Sees what has ended; all that there is to be read was taken.
-    pub(super) fn settle(&mut self) {
-        let Batches { jobs, batches, reconciler, heard, .. } = self;
-        heard.retain(|key, _| jobs.known(*key) != Known::Ended);
-        for (&cluster, batch) in batches.iter_mut() {
+    /// Sees what has ended; all that there is to be read was taken. Whether there are logs that nobody needs any more.
+    pub(super) fn settle(&mut self) -> bool {
+        let touched = std::mem::take(&mut self.touched);
+        let Batches { jobs, batches, reconciler, .. } = self;
+        for &cluster in &touched {
+            let Some(batch) = batches.get_mut(&cluster) else { continue };
             let ended = |proc| jobs.known(JobKey::new(cluster, proc)) == Known::Ended;
             while batch.first <= batch.range.last && ended(batch.first) {
                 batch.first += 1;
@@ -337,14 +368,36 @@ impl Batches {
             }
         }
         jobs.caught_up();
-        let goes_on = |batch: &Batch| {
-            let dag_goes_on = batch.dag.as_ref().is_some_and(|dag| {
-                jobs.job_of(&Of::Dag(dag.clone())).is_some_and(|job| !job.is_ended())
-            });
-            !batch.job.is_ended() || dag_goes_on
-        };
-        batches.retain(|_, batch| goes_on(batch));
-        jobs.forget_ended();
+        let mut is_less = false;
+        for cluster in touched {
+            let ended = |batch: &Batch| {
+                batch.job.is_ended() && batch.dag_job.as_ref().is_none_or(Job::is_ended)
+            };
+            if self.batches.get(&cluster).is_some_and(ended) {
+                is_less |= self.forget(cluster);
+            }
+        }
+        is_less
+    }
+
+    /// Whether there are logs that nobody needs without it.
+    fn forget(&mut self, cluster: i64) -> bool {
+        let Some(batch) = self.batches.remove(&cluster) else { return false };
+        let before = self.logs.len();
+        for log in batch.logs {
+            if let Some(count) = self.logs.get_mut(&log) {
+                *count -= 1;
+                if *count == 0 {
+                    self.logs.remove(&log);
+                }
+            }
+        }
+        if let Some(dag) = &batch.dag {
+            self.dags.remove(dag);
+        }
+        self.heard.retain(|key, _| key.cluster != cluster);
+        self.jobs.forget_ended();
+        self.logs.len() < before
     }
 }
 

@@ -286,9 +286,9 @@ impl Driver {
         // The end of a DAG is in another log than its nodes.
         let dags = self.batches.logs_of_dags();
         self.read(|log| dags.iter().any(|path| &**path == log.path()));
-        self.batches.settle();
+        let is_less = self.batches.settle();
         let batches = &self.batches;
-        if self.logs.iter().any(|log| !batches.reads(log.path())) {
+        if is_less {
             let logs = std::mem::take(&mut self.logs);
             self.logs.extend(logs.into_iter().filter(|log| batches.reads(log.path())));
         }

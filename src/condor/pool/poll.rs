@@ -24,13 +24,13 @@ pub(super) struct Asked {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) jobs: HashMap<JobKey, JobAd>,
-    /// Clusters that still make jobs.
-    pub(super) making: HashSet<i64>,
+    /// Clusters that have jobs there, or still make some.
+    clusters: HashSet<i64>,
 }
 
 impl Queue {
     pub(super) fn has(&self, cluster: i64) -> bool {
-        self.making.contains(&cluster) || self.jobs.keys().any(|key| key.cluster == cluster)
+        self.clusters.contains(&cluster)
     }
 }
 
@@ -47,12 +47,13 @@ pub(super) async fn queue(asker: Asker, asked: Asked) -> Result<Queue, PoolError
         let nodes = query(Which::constraint(of.join(" || "))).everyones();
         jobs.extend(asker.clone().list("condor_q", &nodes).await?);
     }
+    found.clusters.extend(jobs.iter().map(|job| job.key().cluster));
     found.jobs.extend(jobs.into_iter().map(|job| (job.key(), job)));
     if !asked.unmade.is_empty() {
         let factories =
             Query::of(Which::clusters(asked.unmade)).attributes(["JobStatus"]).factories();
         let factories = asker.list("condor_q", &factories).await?;
-        found.making.extend(factories.iter().map(|factory| factory.key().cluster));
+        found.clusters.extend(factories.iter().map(|factory| factory.key().cluster));
     }
     Ok(found)
 }
