@@ -1,9 +1,8 @@
 //! What drives tracking: takes events of logs, polls and cancellations as they come, and passes them on. What they mean is decided in
 //! `reconcile` and `Jobs`; what is tracked is kept in `batches`.
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::future::poll_fn;
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,7 +21,6 @@ use super::tracking::{PoolTrackingBuilder, Tracked};
 use super::which::Which;
 use crate::base::Sleep;
 use crate::condor::JobKey;
-use std::collections::HashMap;
 
 #[derive(Debug)]
 pub(super) enum Request {
@@ -46,11 +44,12 @@ pub(super) enum CancelWhich {
 
 /// What is asked just now.
 enum Asking {
-    Queue(Pin<Box<dyn Future<Output = Result<Queue, PoolError>> + Send>>),
-    History(Queue, Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Queue(Working<Queue>),
+    History(Queue, Working<HashMap<JobKey, JobAd>>),
 }
 
-type Answer = Result<HashMap<JobKey, JobAd>, PoolError>;
+/// A tool that runs.
+type Working<T> = Pin<Box<dyn Future<Output = Result<T, PoolError>> + Send>>;
 
 /// A removal that was asked for.
 struct Removal {
@@ -80,7 +79,7 @@ pub(super) struct Driver {
     /// Polls that have failed one after the other.
     failed: u32,
     removals: VecDeque<Removal>,
-    removing: Option<(Removal, Pin<Box<dyn Future<Output = Result<Done, PoolError>> + Send>>)>,
+    removing: Option<(Removal, Working<Done>)>,
     /// Something was read since it was seen what has ended.
     is_dirty: bool,
 }
@@ -221,12 +220,8 @@ impl Driver {
                         self.read_all();
                         let missed = self.batches.missed(&found);
                         let asker = self.asker.clone();
-                        let call: Pin<Box<dyn Future<Output = Answer> + Send>> =
-                            match missed.is_empty() {
-                                true => Box::pin(async { Ok(HashMap::new()) }),
-                                false => Box::pin(history(asker, missed)),
-                            };
-                        self.asking = Some(Asking::History(found, call));
+                        self.asking =
+                            Some(Asking::History(found, Box::pin(history(asker, missed))));
                     }
                     Err(error) => self.fail(&error),
                 }
@@ -240,8 +235,9 @@ impl Driver {
                         // What was written meanwhile counts more than what was found before.
                         self.read_all();
                         self.batches.judge(&found, &ended);
-                        (self.failed, self.is_dirty) = (0, true);
+                        self.failed = 0;
                         self.later();
+                        self.settle();
                     }
                     Err(error) => self.fail(&error),
                 }

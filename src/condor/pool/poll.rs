@@ -63,6 +63,9 @@ pub(super) async fn history(
     asker: Asker,
     keys: Vec<JobKey>,
 ) -> Result<HashMap<JobKey, JobAd>, PoolError> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
     let mut of_cluster: HashMap<i64, Vec<JobKey>> = HashMap::new();
     for key in keys {
         of_cluster.entry(key.cluster).or_default().push(key);

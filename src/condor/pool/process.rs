@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::base::{Clock, run_on_pool};
@@ -134,23 +134,35 @@ fn listen(child: &mut Child, stdin: Option<Vec<u8>>, most: usize) -> io::Result<
 /// What a program prints to its standard error. Others may keep that open when the program has ended (an `ssh` that stays for
 /// others to share, for one), so that its end is only waited for where what it says is wanted.
 #[derive(Clone, Default)]
-struct Complaints(Arc<(Mutex<(Vec<u8>, bool)>, parking_lot::Condvar)>);
+struct Complaints(Arc<Complained>);
+
+#[derive(Default)]
+struct Complained {
+    state: Mutex<Text>,
+    all: Condvar,
+}
+
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    is_all: bool,
+}
 
 impl Complaints {
     fn listen(self, mut pipe: impl Read) {
         let mut buffer = [0; 4096];
         loop {
             let read = pipe.read(&mut buffer);
-            let mut state = self.0.0.lock();
+            let mut state = self.0.state.lock();
             match read {
                 Ok(read) if read > 0 => {
-                    let room = STDERR.saturating_sub(state.0.len());
-                    state.0.extend_from_slice(&buffer[..read.min(room)]);
+                    let room = STDERR.saturating_sub(state.bytes.len());
+                    state.bytes.extend_from_slice(&buffer[..read.min(room)]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => {
-                    state.1 = true;
-                    self.0.1.notify_all();
+                    state.is_all = true;
+                    self.0.all.notify_all();
                     return;
                 }
             }
@@ -158,31 +170,38 @@ impl Complaints {
     }
 
     fn take(&self, all: bool) -> Vec<u8> {
-        let mut state = self.0.0.lock();
-        while all && !state.1 {
-            self.0.1.wait(&mut state);
+        let mut state = self.0.state.lock();
+        while all && !state.is_all {
+            self.0.all.wait(&mut state);
         }
-        std::mem::take(&mut state.0)
+        std::mem::take(&mut state.bytes)
     }
 }
 
 /// The process group of the program, as others see it.
 #[derive(Default)]
-struct Group(Mutex<(Option<Pid>, bool)>);
+struct Group(Mutex<Leader>);
+
+#[derive(Default)]
+struct Leader {
+    /// Until it may be reaped.
+    pid: Option<Pid>,
+    is_killed: bool,
+}
 
 impl Group {
     fn started(&self, leader: Pid) {
         let mut state = self.0.lock();
-        state.0 = Some(leader);
-        if state.1 {
+        state.pid = Some(leader);
+        if state.is_killed {
             _ = kill_process_group(leader, Signal::KILL);
         }
     }
 
     fn kill(&self) {
         let mut state = self.0.lock();
-        state.1 = true;
-        if let Some(leader) = state.0 {
+        state.is_killed = true;
+        if let Some(leader) = state.pid {
             // That it is gone already is no error.
             _ = kill_process_group(leader, Signal::KILL);
         }
@@ -191,7 +210,7 @@ impl Group {
     /// It may be reaped from here on; what it has left in its group is killed.
     fn ended(&self) {
         let mut state = self.0.lock();
-        if let Some(leader) = state.0.take() {
+        if let Some(leader) = state.pid.take() {
             _ = kill_process_group(leader, Signal::KILL);
         }
     }
