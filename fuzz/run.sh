@@ -2,7 +2,7 @@
 # Fuzzes a target for some seconds: fuzz/run.sh [SECONDS [TARGET]]. Needs a C++ compiler, but neither cargo-fuzz nor a nightly compiler: the
 # flags are those that cargo-fuzz gives, without the address sanitizer, which safe code can do without.
 #
-# Inputs that fail are in fuzz/artifacts; run one again by giving its path instead of the seconds. What was found to be of interest is
+# Inputs that fail are in fuzz/artifacts; run one again by giving its path, as it is told, instead of the seconds. What was found to be of interest is
 # kept in fuzz/corpus, from where the next run goes on.
 set -euo pipefail
 cd "$(dirname "$0")"

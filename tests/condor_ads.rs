@@ -103,7 +103,7 @@ fn logs() -> impl Strategy<Value = Vec<u8>> {
 /// What the parser says of the bytes if they come in these pieces, as one text for each event.
 fn parsed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut parser = Parser::new(Zone::utc(), Timestamp::from_micros(1_795_288_841_000_000));
-    let mut all = Vec::new();
+    let (mut all, mut bytes) = (Vec::new(), 0);
     let mut take = |parser: &mut Parser| {
         while let Some(next) = parser.next() {
             all.push(match next {
@@ -118,12 +118,14 @@ fn parsed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
         }
     };
     for piece in pieces {
+        bytes += piece.len() as u64;
         parser.push(piece);
         take(&mut parser);
     }
     parser.end();
     take(&mut parser);
-    assert_eq!(parser.pending(), 0, "all is told");
+    assert_eq!(parser.offset() + parser.pending() as u64, bytes);
+    all.push(format!("{} bytes are left", parser.pending()));
     all
 }
 
@@ -172,10 +174,7 @@ fn an_event_behind_one_that_breaks_off_is_not_lost() {
             "<c><a n=\"EventTypeNumber\"><i>8</i></a><a n=\"Info\"><s>half done</s></a><a n=\"EventTime\"><s>2024-01-02T03:04:05</s></a></c>",
         ] {
             parser.push(torn.as_bytes());
-            if torn == xml && behind == whole {
-                // Within a tag anything may be but another one.
-                parser.push(b"\"><s/></a>\n");
-            }
+            parser.push(b"\n");
             parser.push(behind.as_bytes());
             assert!(parser.next().unwrap().is_err(), "{torn}");
             let event = parser.next().unwrap().unwrap();

@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::event_log::Cursor;
+use super::format::FormatArgs;
+use super::help::{COMPLETIONS_HELP, LOG_HELP, RUN_HELP, STATUS_HELP, WATCH_HELP};
+use crate::{condor, event_log};
 
 /// Runs many commands at a time, and shows how far they are.
 #[derive(Debug, Parser)]
@@ -22,13 +24,13 @@ pub(super) enum Action {
     /// Run commands, several at a time
     #[command(after_help = RUN_HELP)]
     Run(RunArgs),
-    /// Print what an event log says
+    /// Print what a log says
     #[command(after_help = LOG_HELP)]
     Log(LogArgs),
-    /// Show the bars of jobs that another process runs, from their event log, until they end
+    /// Show the bars of jobs that others run, from their logs, until they end
     #[command(after_help = WATCH_HELP)]
     Watch(WatchArgs),
-    /// Print what has become of the jobs of an event log
+    /// Print what has become of the jobs of a log
     #[command(after_help = STATUS_HELP)]
     Status(StatusArgs),
     /// Print a script that completes milepost's arguments in a shell
@@ -38,81 +40,6 @@ pub(super) enum Action {
         shell: Shell,
     },
 }
-
-const RUN_HELP: &str = "\
-Examples:
-  milepost run commands.txt              each line is a command for the shell
-  generate-commands | milepost run -j 4  they run while more of them come
-  milepost run --event-log events.log commands.txt
-                                         milepost watch, log and status read it
-  milepost run --web 8080 commands.txt   in a browser too: http://127.0.0.1:8080/
-  milepost run -- gzip -k {} ::: *.log   a task for each file, without a shell
-  milepost run -- convert {1} -resize {2} {1}.{2}.png ::: a b ::: 50% 25%
-  find . -name '*.log' | milepost run -- gzip {}
-
-Words after `--`:
-  {} is replaced by the argument; with several lists, {1} by that of the first,
-  {2} by that of the second, in all combinations. Without a place for them,
-  arguments are appended. Without `:::`, each line of FILE is an argument.
-
-Lines of FILE:
-  Empty ones are skipped, and so are commands that begin with `#`.
-
-Output:
-  Standard output has what commands wrote to theirs, as --output says. All else
-  is on standard error: bars in a terminal, else a line for each command. A
-  command tells how far it is by lines such as `progress 3` and `total 10` in
-  the file that $MILEPOST_PROGRESS names.
-
-Ctrl-C asks the commands to end (SIGTERM); once more kills them.
-
-Exit codes:
-  0 all completed, 1 some failed, 2 wrong usage or input, 130 canceled,
-  141 nobody reads the output";
-
-const LOG_HELP: &str = "\
-Examples:
-  milepost log events.log                what happened, a line each
-  milepost log --follow --from now events.log
-  milepost log --json events.log | jq -r 'select(.error) | .name'
-  milepost log --show-cursor events.log  tells where it ended ...
-  milepost log --from CURSOR events.log  ... and this goes on from there
-
-Times are in UTC. With --json, lines are those of the log itself; they are
-described in docs/event-log.md.
-
-Exit codes:
-  0 all was read, 2 there is no such log or part of it is damaged (the rest is
-  printed), 130 ended by a signal, 141 nobody reads the output";
-
-const WATCH_HELP: &str = "\
-Examples:
-  milepost run --event-log events.log commands.txt   in one terminal
-  milepost watch events.log                          in another one
-
-The file need not be there yet. Jobs that have ended are left out if others go on;
-if all have ended, it sums them up.
-
-Exit codes:
-  0 all tasks completed, 1 some failed or were canceled, 2 there can't be such a
-  log or part of it is damaged, 130 ended by a signal";
-
-const STATUS_HELP: &str = "\
-Examples:
-  milepost status events.log
-  milepost status --json events.log | jq .progress.counts
-
-With --json, each line is the snapshot of a job, with its tasks.
-
-Exit codes:
-  0 all was read, 2 there is no such log or part of it is damaged (the rest is
-  counted), 141 nobody reads the output";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  milepost completions bash >> ~/.bash_completion
-  milepost completions zsh > ~/.zfunc/_milepost
-  milepost completions fish > ~/.config/fish/completions/milepost.fish";
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -173,6 +100,9 @@ pub(super) struct PageArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct LogArgs {
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+
     /// Wait for more, until there is a signal; the file need not be there yet
     #[arg(short, long)]
     pub(super) follow: bool,
@@ -181,16 +111,21 @@ pub(super) struct LogArgs {
     #[arg(long, value_name = "CURSOR", default_value = "start", value_parser = from)]
     pub(super) from: From,
 
-    /// Print the lines of the log as they are
+    /// Print each entry as a line of JSON: of an event log, its lines as they are
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Print what becomes of the jobs of an HTCondor log as milepost tells of its own
+    #[arg(long)]
+    pub(super) as_job: bool,
 
     /// Say at the end, on standard error, where it ended
     #[arg(long)]
     pub(super) show_cursor: bool,
 
-    /// The event log
-    pub(super) file: PathBuf,
+    /// The log; several with --format condor
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// Where in a log to begin.
@@ -198,15 +133,18 @@ pub(super) struct LogArgs {
 pub(super) enum From {
     Start,
     Now,
-    Cursor(Cursor),
+    Cursor(event_log::Cursor),
+    Condor(condor::Cursor),
 }
 
 fn from(text: &str) -> Result<From, String> {
+    let condor = || text.parse().map(From::Condor).ok();
     match text {
         "start" => Ok(From::Start),
         "now" => Ok(From::Now),
-        _ => text.parse().map(From::Cursor).map_err(|_| {
-            "give `start`, `now`, or a place such as --show-cursor prints: LOG:PART:LINES:BYTES"
+        _ => text.parse().map(From::Cursor).ok().or_else(condor).ok_or_else(|| {
+            "give `start`, `now`, or a place such as --show-cursor prints: LOG:PART:LINES:BYTES, or BYTES:LENGTH:SUM of \
+             an HTCondor log"
                 .into()
         }),
     }
@@ -214,12 +152,19 @@ fn from(text: &str) -> Result<From, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
-    /// The event log; it need not be there yet
-    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+
+    /// The logs; they need not be there yet
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) format: FormatArgs,
+
     /// Print each job's snapshot as a line of JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -228,8 +173,9 @@ pub(super) struct StatusArgs {
     #[arg(long)]
     pub(super) tasks: bool,
 
-    /// The event log
-    pub(super) file: PathBuf,
+    /// The log; several with --format condor
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

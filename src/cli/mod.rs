@@ -3,8 +3,9 @@
 //! - `args`, `template`, `input`: what was asked for, and which commands that makes.
 //! - `run`: a job of commands from beginning to end. It reads its job's events once, on the main thread, and tells the
 //!   board and the printed lines of them; `feeder` adds tasks, `signals` cancels, `record` writes the event log, `page` serves the web page (feature `web`).
-//! - `watch`, `log`, `status`: what an event log says, as bars, as `sentence`s and as a table. `following` waits for more of
-//!   it, `source` is what can't be one, `problems` is what is wrong with it.
+//! - `watch`, `log`, `status`: what logs say, as bars, as `sentence`s and as a table. `following` waits for more of
+//!   them, `source` is what can't be one, `problems` is what is wrong with them, `format` which kind they are.
+//! - `condor_feed` makes of HTCondor's logs what the same is shown of; `condor_log` and `condor_sentence` print them as they are.
 //! - `board`: what is known of jobs, folded from events and nothing else. So it shows a live job as well as a log.
 //! - `screen`: where bars and printed lines go, `collected` being the bars' part of it. `lines`: the board where there is no terminal.
 //!
@@ -13,9 +14,14 @@
 mod args;
 mod board;
 mod collected;
+mod condor_feed;
+mod condor_log;
+mod condor_sentence;
 mod exit;
 mod feeder;
 mod following;
+mod format;
+mod help;
 mod input;
 mod lines;
 mod log;

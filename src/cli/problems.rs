@@ -3,26 +3,54 @@
 use std::path::Path;
 
 use super::exit::{Exit, chain};
+use super::format::{Format, other_format};
 use super::source::shown;
-use crate::event_log::ReadError;
+use crate::{condor, event_log};
 
 /// As many are told one by one.
 const TOLD: usize = 5;
 
+/// Something that is wrong with a log.
+#[derive(Debug)]
+pub(super) struct Problem {
+    text: String,
+    /// There may be nothing wrong: its last entry isn't whole.
+    is_torn: bool,
+}
+
+impl From<&event_log::ReadError> for Problem {
+    fn from(error: &event_log::ReadError) -> Problem {
+        Problem { text: chain(error), is_torn: error.is_torn() }
+    }
+}
+
+impl From<&condor::ReadError> for Problem {
+    fn from(error: &condor::ReadError) -> Problem {
+        Problem { text: chain(error), is_torn: error.is_torn() }
+    }
+}
+
 /// The problems of a log so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Problems {
+    format: Format,
     damages: usize,
     /// Something was sound.
     has_sense: bool,
 }
 
 impl Problems {
+    /// Of a log that is read in this format.
+    pub(super) fn of(format: Format) -> Problems {
+        Problems { format, damages: 0, has_sense: false }
+    }
+
     /// Counts a problem. Returns what is to be said of it.
-    pub(super) fn note(&mut self, problem: &ReadError) -> Option<String> {
+    pub(super) fn note(&mut self, problem: impl Into<Problem>) -> Option<String> {
+        let Problem { text, is_torn } = problem.into();
         // A log that is being written may well end within a line.
-        self.damages += usize::from(!problem.is_torn());
-        (problem.is_torn() || self.damages <= TOLD).then(|| format!("milepost: {}", chain(problem)))
+        self.damages += usize::from(!is_torn);
+        (is_torn || self.damages <= TOLD).then(|| format!("milepost: {text}"))
     }
 
     /// That there is something that is sound.
@@ -46,7 +74,9 @@ impl Problems {
             let more = self.damages.saturating_sub(TOLD);
             let more =
                 if more > 0 { format!("and {more} more such problems; ") } else { String::new() };
-            return Some(format!("milepost: {more}{} seems to be no event log", shown(path)));
+            let way_out = other_format(path, self.format).unwrap_or_default();
+            let (path, log) = (shown(path), self.format.log());
+            return Some(format!("milepost: {more}{path} seems to be {log}{way_out}"));
         }
         let more = self.damages.checked_sub(TOLD).filter(|more| *more > 0)?;
         Some(format!("milepost: and {more} more such problems"))

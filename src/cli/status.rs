@@ -1,20 +1,24 @@
-//! `milepost status`: what a log says of its jobs by now.
+//! `milepost status`: what logs say of their jobs by now.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::args::StatusArgs;
 use super::exit::{Exit, UsageError};
+use super::format::{Format, only};
 use super::problems::Problems;
 use super::screen::{say, unwritten};
 use super::source::check_present;
 use super::text::{count, progress, took};
 use crate::base::Clock;
+use crate::condor::{self, Jobs, Zone};
 use crate::event_log::{Reader, Replay};
-use crate::model::{JobSnapshot, TaskSnapshot, Timestamp};
+use crate::job::Job;
+use crate::model::{JobId, JobSnapshot, TaskSnapshot, Timestamp};
 use crate::view::terminal::{printable, shortened};
 
 /// As many tasks of each sort are listed, unless all are asked for.
@@ -28,11 +32,35 @@ const LONGEST: usize = 100;
 /// # Errors
 /// There is no such log.
 pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
-    check_present(&args.file)?;
-    let usage = |error| UsageError::of("", &error);
-    let mut reader = Reader::open(&args.file).map_err(usage)?;
+    args.format.check()?;
+    args.files.iter().try_for_each(|file| check_present(file))?;
+    let said = match args.format.format {
+        Format::Milepost => said_by_event_log(only(&args.files, "status of event logs")?)?,
+        Format::Condor => said_by_condor(&args.files, &args.format.zone())?,
+    };
+    let text = if args.json { json(&said.jobs) } else { table(&said, args.tasks) };
+    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    Ok(match written {
+        Ok(()) => said.problems.exit(Exit::Success),
+        Err(error) => unwritten(&error),
+    })
+}
+
+/// What logs say.
+struct Said {
+    jobs: Vec<JobSnapshot>,
+    /// How many events are not in the log, for jobs of which some are not.
+    missing: HashMap<JobId, usize>,
+    is_written: Option<bool>,
+    /// Up to when they tell.
+    until: Timestamp,
+    problems: Problems,
+}
+
+fn said_by_event_log(file: &Path) -> Result<Said, UsageError> {
+    let mut reader = Reader::open(file).map_err(|error| UsageError::of("", &error))?;
     let replay = Replay::of(&mut reader);
-    let mut problems = Problems::default();
+    let mut problems = Problems::of(Format::Milepost);
     for told in replay.problems().iter().filter_map(|problem| problems.note(problem)) {
         say(&told);
     }
@@ -40,25 +68,58 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
     if replay.entries() > 0 {
         problems.note_sense();
     }
-    if let Some(rest) = problems.rest(&args.file) {
+    if let Some(rest) = problems.rest(file) {
         say(&rest);
     }
+    let missing = |job| Some((job, replay.missing(job).filter(|n| *n > 0)? as usize));
     let is_written = reader.is_written();
-    let text = if args.json {
-        json(&replay)
-    } else {
-        table(&replay, args.tasks, is_written, until(&args.file, is_written))
-    };
-    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-    Ok(match written {
-        Ok(()) => problems.exit(Exit::Success),
-        Err(error) => unwritten(&error),
+    Ok(Said {
+        jobs: replay.snapshots().collect(),
+        missing: replay.jobs().filter_map(missing).collect(),
+        is_written,
+        until: until(file, is_written),
+        problems,
     })
+}
+
+fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Result<Said, UsageError> {
+    let (mut jobs, mut opened) = (Jobs::new(), Vec::new());
+    let mut problems = Problems::of(Format::Condor);
+    for file in files {
+        let reader = condor::Reader::open(file).map_err(|error| UsageError::of("", &error))?;
+        for read in reader.zone(zone.clone()) {
+            match read {
+                Ok(event) => {
+                    problems.note_sense();
+                    jobs.apply_from(file, &event);
+                    opened.extend(jobs.opened());
+                }
+                Err(problem) => {
+                    problems.note(&problem).iter().for_each(|told| say(told));
+                }
+            }
+        }
+    }
+    if let Some(rest) = files.first().and_then(|file| problems.rest(file)) {
+        say(&rest);
+    }
+    jobs.finish();
+    Ok(Said {
+        jobs: opened.iter().map(Job::snapshot).collect(),
+        missing: HashMap::new(),
+        is_written: None,
+        until: now(),
+        problems,
+    })
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_micros(Clock::system().wall_micros())
 }
 
 /// Up to when the log tells: now, or when somebody last wrote it.
 fn until(path: &Path, is_written: Option<bool>) -> Timestamp {
-    let now = Timestamp::from_micros(Clock::system().wall_micros());
+    let now = now();
     let changed = std::fs::metadata(path).and_then(|found| found.modified()).ok();
     let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
     match since.and_then(|since| u64::try_from(since.as_micros()).ok()) {
@@ -68,8 +129,8 @@ fn until(path: &Path, is_written: Option<bool>) -> Timestamp {
 }
 
 /// A snapshot a line.
-fn json(replay: &Replay) -> String {
-    let lines = replay.snapshots().filter_map(|job| serde_json::to_string(&job).ok());
+fn json(jobs: &[JobSnapshot]) -> String {
+    let lines = jobs.iter().filter_map(|job| serde_json::to_string(job).ok());
     lines.fold(String::new(), |text, line| text + &line + "\n")
 }
 
@@ -79,30 +140,23 @@ const HEAD: [&str; 8] =
 /// Failed, canceled, running.
 const NOT_ALWAYS: std::ops::RangeInclusive<usize> = 3..=5;
 
-fn table(replay: &Replay, all_tasks: bool, is_written: Option<bool>, now: Timestamp) -> String {
-    let jobs: Vec<JobSnapshot> = replay.snapshots().collect();
+fn table(said: &Said, all_tasks: bool) -> String {
+    let Said { jobs, missing, is_written, until, .. } = said;
     if jobs.is_empty() {
         return "no jobs\n".into();
     }
-    let rows: Vec<[String; HEAD.len()]> = jobs.iter().map(|job| row(job, now)).collect();
+    let rows: Vec<[String; HEAD.len()]> = jobs.iter().map(|job| row(job, *until)).collect();
     let mut text = columns(&rows, jobs.iter().map(|job| shortened(&job.name, LONGEST)));
-    for job in &jobs {
+    for job in jobs {
         list(&mut text, job, all_tasks);
-        match replay.missing(job.job) {
-            Some(missing) if missing > 0 => {
-                let events = count(missing as usize, "event");
-                let _ = writeln!(
-                    text,
-                    "\n{} of {} not in the log",
-                    events,
-                    shortened(&job.name, LONGEST)
-                );
-            }
-            _ => {}
+        if let Some(missing) = missing.get(&job.job) {
+            let events = count(*missing, "event");
+            let _ =
+                writeln!(text, "\n{} of {} not in the log", events, shortened(&job.name, LONGEST));
         }
     }
     let open = jobs.iter().filter(|job| !job.state.is_terminal()).count();
-    if open > 0 && is_written == Some(false) {
+    if open > 0 && *is_written == Some(false) {
         let have = if open == 1 { "has" } else { "have" };
         let _ = writeln!(
             text,

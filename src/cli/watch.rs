@@ -1,11 +1,14 @@
-//! `milepost watch`: the bars of jobs that another process runs, from their log, until they end.
+//! `milepost watch`: the bars of jobs that others run, from their logs, until they end.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::WatchArgs;
 use super::board::Board;
+use super::condor_feed::{CondorJobs, Told};
 use super::exit::{Exit, UsageError};
-use super::following::{Following, Next};
+use super::following::{Feed, Following, Next, Several};
+use super::format::Format;
 use super::lines::{ended_line, has_failed, summary_line};
 use super::problems::Problems;
 use super::run::FRAME;
@@ -13,12 +16,16 @@ use super::screen::Screen;
 use super::source::{check_readable, shown};
 use super::text::count;
 use crate::base::Clock;
-use crate::event_log::{Entry, Follower};
+use crate::condor::Logs;
+use crate::event_log::Entry;
 use crate::model::{Event, JobId, Timestamp};
 use crate::view::terminal::{Layout, shortened};
 
 /// How long a log is silent before it is asked whether somebody writes it.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// As many files are told of that are not there yet.
+const MISSING: usize = 5;
 
 /// As many jobs are summed up at the end, a line each.
 const SUMMED_UP: usize = 20;
@@ -28,17 +35,28 @@ const SUMMED_UP: usize = 20;
 /// # Errors
 /// There can't be such a log.
 pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
-    check_readable(&args.file)?;
+    let WatchArgs { format, files } = args;
+    format.check()?;
+    files.iter().try_for_each(|file| check_readable(file))?;
     let mut screen = Screen::new(false);
-    if !args.file.exists() {
-        screen.say(&format!("milepost: {} is not there yet; waiting", shown(&args.file)));
+    for file in files.iter().filter(|file| !file.exists()).take(MISSING) {
+        screen.say(&format!("milepost: {} is not there yet; waiting", shown(file)));
     }
+    let feed: Box<dyn Feed<Entry = Entry>> = match format.format {
+        Format::Milepost => Box::new(Several::of(&files)),
+        Format::Condor => {
+            let (mut logs, zone) = (Logs::new(), format.zone());
+            files.iter().for_each(|file| logs.follow(file, &zone));
+            Box::new(CondorJobs { logs, jobs: Told::default() })
+        }
+    };
     let watch = Watch {
-        following: Following::new(Follower::new(&args.file))?,
+        following: Following::new(feed)?,
+        files,
         clock: Clock::system(),
         board: Board::default(),
         screen,
-        problems: Problems::default(),
+        problems: Problems::of(format.format),
         has_begun: false,
         before: Vec::new(),
     };
@@ -46,7 +64,8 @@ pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
 }
 
 struct Watch {
-    following: Following,
+    following: Following<Box<dyn Feed<Entry = Entry>>>,
+    files: Vec<PathBuf>,
     clock: Clock,
     board: Board,
     screen: Screen,
@@ -73,7 +92,7 @@ impl Watch {
                     }
                 }
                 Next::Problem(problem) => {
-                    if let Some(told) = self.problems.note(&problem) {
+                    if let Some(told) = self.problems.note(problem) {
                         self.screen.say(&told);
                     }
                     continue;
@@ -143,7 +162,7 @@ impl Watch {
     /// Says so if nobody writes the log any more, as its writer was killed.
     fn ask(&mut self) {
         let jobs = self.board.jobs().filter(|(_, job)| !job.rows.state().is_terminal()).count();
-        if jobs > 0 && self.following.follower.is_written() == Some(false) {
+        if jobs > 0 && self.following.feed.is_written() == Some(false) {
             let have = if jobs == 1 { "has" } else { "have" };
             let jobs = count(jobs, "job");
             self.screen.say(&format!(
@@ -166,7 +185,7 @@ impl Watch {
             self.screen.say(&format!("{name}: {}", summary_line(Some(job), now)));
         }
         let failed = jobs.iter().any(|(_, job)| has_failed(job));
-        if let Some(rest) = self.problems.rest(&self.following.follower.path()) {
+        if let Some(rest) = self.problems.rest(&self.files[0]) {
             self.screen.say(&rest);
         }
         _ = self.screen.finish();

@@ -275,7 +275,7 @@ impl Jobs {
     }
 
     /// The same; jobs that end are let go of.
-    pub(super) fn caught_up_and_forget(&mut self) {
+    pub(crate) fn caught_up_and_forget(&mut self) {
         self.settle(Group::forget_ended);
     }
 

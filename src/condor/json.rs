@@ -16,10 +16,18 @@ pub(super) fn end(bytes: &[u8], searched: &mut Search) -> Option<usize> {
             Step::On => searched.at += 1,
             Step::Again => {}
             Step::Whole => return Some(searched.at + 1),
-            Step::Broken => return Some(searched.at.max(1)),
+            Step::Broken => return Some(before_header(bytes, searched.at).max(1)),
         }
     }
     None
+}
+
+/// The number that an event in text begins with could as well be a value, up to the bracket behind it.
+fn before_header(bytes: &[u8], at: usize) -> usize {
+    match bytes[..=at].last_chunk() {
+        Some([b'\n', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ', b'(']) => at - 4,
+        _ => at,
+    }
 }
 
 /// How far the search for an object's end has come.
@@ -180,6 +188,8 @@ mod tests {
             ("{\"a\":1\n", "000 (1.0.0)"),
             ("{\"a\":1\n", "<c></c>"),
             ("{\"a\":{\"b\":\"x\"\n", "{\"a\":1}"),
+            ("{\"a\":\n", "000 (1.0.0)"),
+            ("{\"a\":[1,\n", "104 (1.0.0)"),
             ("{\"a\":\"x", "\n005 (1.0.0)"),
             ("{\"a\"", "...\n"),
             ("{\"a\":[1", "}\n"),

@@ -36,6 +36,14 @@ pub(crate) struct Followed {
     pub(super) nodes: Option<PathBuf>,
 }
 
+impl Followed {
+    /// Whether it is more than the end of a DAG that is looked for.
+    #[allow(dead_code, reason = "only the command asks, which is a feature")]
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.nodes.is_none()
+    }
+}
+
 /// What there is in logs.
 #[derive(Debug)]
 pub(crate) enum Next {

@@ -56,7 +56,8 @@ pub use follower::Follower;
 pub use jobs::Jobs;
 pub use jobs_builder::JobsBuilder;
 pub use key::JobKey;
-pub(crate) use logs::{Followed, Logs, Next};
+#[allow(unused_imports, reason = "only the command reads logs by itself, which is a feature")]
+pub(crate) use logs::{Logs, Next};
 pub use measure::PatternError;
 pub use parser::Parser;
 #[cfg(unix)]

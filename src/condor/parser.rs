@@ -110,7 +110,7 @@ impl Parser {
         }
         let needed = self.filled + bytes;
         if self.buffer.len() < needed {
-            self.buffer.resize(needed.max(self.buffer.len() * 2).max(CHUNK), 0);
+            self.buffer.resize(needed.max(self.buffer.len() * 2), 0);
         } else if self.buffer.len() > 16 * CHUNK && needed < 2 * CHUNK {
             self.buffer.truncate(2 * CHUNK);
             self.buffer.shrink_to_fit();
@@ -271,5 +271,135 @@ impl Dates {
         let (micros, utc_offset) = (time.micros, time.utc_offset);
         let source = Source::Ad(Box::new(ad));
         Ok(Event { event_type, key, micros, utc_offset, offset: 0, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = "008 (1.0.0) 2024-01-02 03:04:05 info\n...\n";
+
+    fn parser() -> Parser {
+        Parser::new(Zone::utc(), Timestamp::from_micros(0))
+    }
+
+    /// `008 at 43` for events, and the damage with where it is.
+    fn all(parser: &mut Parser) -> Vec<String> {
+        let one = |one: Result<Event, Damaged>| match one {
+            Ok(event) => format!("{} at {}", event.event_type().number(), event.offset()),
+            Err(damaged) => format!("{:?} {}+{}", damaged.kind, damaged.offset, damaged.bytes),
+        };
+        std::iter::from_fn(|| parser.next()).map(one).collect()
+    }
+
+    #[test]
+    fn an_event_that_is_torn_is_told_once_and_comes_when_it_is_whole() {
+        let mut parser = parser();
+        for cut in 1..EVENT.len() - 1 {
+            parser.push(EVENT[..cut].as_bytes());
+            assert!(parser.next().is_none(), "{cut}");
+            let start = parser.offset();
+            parser.end();
+            let last = cut == EVENT.len() - 4 + 3;
+            let told = all(&mut parser);
+            if last {
+                assert_eq!(
+                    told,
+                    [format!("8 at {}", start + cut as u64)],
+                    "it is whole at the end of all"
+                );
+            } else {
+                assert_eq!(told, [format!("Torn {start}+{cut}")]);
+                parser.end();
+                assert!(parser.next().is_none(), "it was told");
+            }
+            parser.push(EVENT[cut..].as_bytes());
+            let end = start + EVENT.len() as u64;
+            let expected = if last { Vec::new() } else { vec![format!("8 at {end}")] };
+            assert_eq!(all(&mut parser), expected, "{cut}");
+            assert_eq!((parser.offset(), parser.pending()), (end, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_nothing_at_the_end_is_no_damage() {
+        for rest in ["", "\n", "..", "...", "...\r", " \t", "\0\0\n", "</classads>\n", "]\n"] {
+            let mut parser = parser();
+            parser.push(EVENT.as_bytes());
+            parser.push(rest.as_bytes());
+            parser.end();
+            assert_eq!(all(&mut parser), [format!("8 at {}", EVENT.len())], "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn junk_at_the_end_is_told_without_what_may_be_an_event() {
+        let mut parser = parser().at(1000);
+        parser.push(b"hello\nworld\n00");
+        assert!(parser.next().is_none());
+        parser.end();
+        assert_eq!(all(&mut parser), ["NoEvent 1000+12", "Torn 1012+2"]);
+        parser.push(EVENT[2..].as_bytes());
+        assert_eq!(all(&mut parser), [format!("8 at {}", 1012 + EVENT.len())]);
+    }
+
+    #[test]
+    fn an_event_without_an_end_takes_no_more_memory_than_the_longest() {
+        for (start, line) in [
+            ("008 (1.0.0) 2024-01-02 03:04:05 long\n", "\tand longer\n"),
+            ("008 (1.0.0) 2024-01-02 03:04:05 long", "and longer"),
+            ("{\n", "  \"A\": 1,\n"),
+            ("<c>\n", "  <a n=\"A\"><i>1</i></a>\n"),
+            ("junk\n", "and more\n"),
+            ("junk", "and more"),
+        ] {
+            let mut parser = parser();
+            parser.push(start.as_bytes());
+            let chunk = line.repeat(100_000);
+            let mut bytes = start.len();
+            while bytes < LONGEST * 2 {
+                parser.push(chunk.as_bytes());
+                bytes += chunk.len();
+                assert!(parser.next().is_none());
+                assert!(parser.buffer.len() < LONGEST * 3, "{}", parser.buffer.len());
+            }
+            parser.push(b"\n");
+            parser.push(EVENT.as_bytes());
+            let kind = if start.starts_with("junk") { "NoEvent" } else { "TooLong" };
+            let end = bytes + 1;
+            let expected = [format!("{kind} 0+{end}"), format!("8 at {}", end + EVENT.len())];
+            assert_eq!(all(&mut parser), expected, "{start:?}");
+            parser.push(EVENT.as_bytes());
+            assert!(parser.buffer.len() < LONGEST, "room is given back");
+        }
+    }
+
+    #[test]
+    fn an_ad_that_is_torn_takes_no_other_with_it() {
+        let whole = "{\n\"EventTypeNumber\": 8,\n\"EventTime\": \"2024-01-02T03:04:05Z\"\n}\n";
+        let xml = "<c>\n<a n=\"EventTypeNumber\"><i>8</i></a><a n=\"EventTime\"><s>2024-01-02T03:04:05</s></a>\n</c>\n";
+        for (torn, next) in [
+            (&whole[..20], whole),
+            (&whole[..27], whole),
+            (&whole[..20], EVENT),
+            (&xml[..20], xml),
+            (&xml[..20], EVENT),
+        ] {
+            let mut parser = parser();
+            let text = format!("{torn}\n{next}");
+            for byte in text.as_bytes() {
+                parser.push(&[*byte]);
+            }
+            let first = parser.next().unwrap().unwrap_err();
+            let bytes = usize::try_from(first.bytes).unwrap();
+            assert!(
+                first.offset == 0 && (torn.len()..=torn.len() + 1).contains(&bytes),
+                "{first:?}"
+            );
+            assert!(matches!(first.kind, DamageKind::BadAd { .. }), "{first:?}");
+            let end = usize::try_from(parser.next().unwrap().unwrap().offset()).unwrap();
+            assert!(end >= text.len() - 1, "{text}");
+        }
     }
 }

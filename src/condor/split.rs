@@ -156,8 +156,15 @@ impl Search {
             return Some(End { event: next, next, cut_off: true });
         }
         let end = end?;
-        let torn = self.line > 0 && header::parse(&bytes[self.line..end]).is_ok();
-        Some(match torn {
+        // One that breaks off within a line may do so because the line is another event's.
+        let line = &bytes[self.line..end];
+        let broken_by = match line.first() {
+            Some(b'0'..=b'9') if self.line > 0 => {
+                line.last() != Some(&b'}') || header::parse(line).is_ok()
+            }
+            _ => false,
+        };
+        Some(match broken_by {
             true => End { event: self.line, next: self.line, cut_off: true },
             false => End { event: end, next: end, cut_off: false },
         })

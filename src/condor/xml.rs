@@ -77,7 +77,8 @@ impl Search {
         };
         let is_first = at == tag + 1;
         match (byte, self.quote) {
-            (b'<', _) => return broken,
+            // All tags are within a line, so that no line is looked at which is behind the end.
+            (b'<' | b'\n', _) => return broken,
             (quote, Some(open)) if quote == open => self.quote = None,
             (_, Some(_)) => {}
             (b'"' | b'\'', None) => self.quote = Some(byte),
@@ -174,6 +175,7 @@ mod tests {
             ("<c>\n  <a n=\"X\"><i>1", "<a>"),
             ("<c><a n=\"X\"><s>text\n000 (1.0.0) Job submitted from host: ", "<127.0.0.1:9618>\n"),
             ("<c><a n=\"X\">", "</c>"),
+            ("<c><a n=\"X000 (1.0.0) 2024-01-02 03:04:05 Job", "\n001 (1.0.0)"),
         ] {
             let text = format!("{torn}{next}");
             assert_eq!(found(text.as_bytes()), Some(torn.len()), "{text}");

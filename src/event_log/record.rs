@@ -57,7 +57,7 @@ pub struct JobDescribed {
 
 impl JobDescribed {
     /// The job as it is now.
-    pub(super) fn of(job: &JobCore) -> JobDescribed {
+    pub(crate) fn of(job: &JobCore) -> JobDescribed {
         job.look(|ledger| JobDescribed {
             job: job.id,
             name: job.name.clone(),

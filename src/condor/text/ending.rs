@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::lines::{Lines, codes, number, real, trim};
+use memchr::memchr;
+
+use super::lines::{Lines, codes, number, real, said, trim};
 use crate::condor::ending::{Ended, Evicted, Resource, Terminated, Usage};
 
 /// What lines about the end of a run say, whichever there are.
@@ -162,7 +164,7 @@ pub(super) fn is_about_the_end(line: &str) -> bool {
 /// `12  -  What`: both.
 #[inline]
 pub(super) fn dashed(line: &str) -> Option<(&str, &str)> {
-    let end = memchr::memchr(b' ', line.as_bytes())?;
+    let end = memchr(b' ', line.as_bytes())?;
     Some((&line[..end], line[end..].strip_prefix("  -  ")?))
 }
 
@@ -194,15 +196,13 @@ fn time(text: &str) -> Option<(Duration, &str)> {
 struct Columns {
     used: usize,
     requested: usize,
-    allocated: usize,
 }
 
 impl Columns {
     fn of(line: &str) -> Option<Columns> {
         let (_, heads) = line.split_once(':')?;
         let end = |head: &str| heads.find(head).map(|start| start + head.len());
-        let (used, requested) = (end("Usage")?, end("Request")?);
-        Some(Columns { used, requested, allocated: end("Allocated")? })
+        Some(Columns { used: end("Usage")?, requested: end("Request")? })
     }
 }
 
@@ -212,29 +212,31 @@ fn row<'a>(line: &'a str, columns: &Columns) -> Option<Resource<'a>> {
     let name = trim(name);
     let name = name.split_once(" (").map_or(name, |(name, _)| name);
     let mut resource = Resource { name, ..Resource::default() };
+    let (mut numbers, mut count) = ([(0.0, 0); 3], 0);
     let mut at = 0;
-    while let Some(blanks) = cells[at..].bytes().position(|byte| byte != b' ') {
+    while let Some(blanks) = cells.as_bytes()[at..].iter().position(|byte| *byte != b' ') {
         let start = at + blanks;
-        let len = memchr::memchr(b' ', &cells.as_bytes()[start..]).unwrap_or(cells.len() - start);
-        let end = start + len;
-        let number = real(&cells[start..end]);
-        // Numbers end where their column does; long ones move those behind them, which are all there then.
-        let column = if number.is_none() || resource.allocated.is_some() {
-            resource.assigned = Some(trim(cells[start..].trim_end()).trim_matches('"'));
-            break;
-        } else if end <= columns.used && resource.used.is_none() {
-            &mut resource.used
-        } else if end <= columns.requested && resource.requested.is_none() {
-            &mut resource.requested
-        } else if end <= columns.allocated || resource.requested.is_some() {
-            &mut resource.allocated
-        } else if resource.used.is_some() {
-            &mut resource.requested
-        } else {
-            &mut resource.used
+        let len = memchr(b' ', &cells.as_bytes()[start..]).unwrap_or(cells.len() - start);
+        match real(&cells[start..start + len]) {
+            Some(number) if count < numbers.len() => numbers[count] = (number, start + len),
+            _ => {
+                resource.assigned = said(cells[start..].trim_matches(['"', ' ', '\t', '\r']));
+                break;
+            }
+        }
+        count += 1;
+        at = start + len;
+    }
+    for (n, (number, end)) in numbers.into_iter().take(count).enumerate() {
+        // They end where their column does; long ones move those behind them, but then all are there.
+        let column = match count {
+            3 => n,
+            _ if end <= columns.used => 0,
+            _ if end <= columns.requested => 1,
+            _ => 2,
         };
-        *column = number;
-        at = end;
+        *[&mut resource.used, &mut resource.requested, &mut resource.allocated][column] =
+            Some(number);
     }
     (!name.is_empty()).then_some(resource)
 }
