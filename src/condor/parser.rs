@@ -1,6 +1,5 @@
 //! [`Parser`]: events of bytes, however these come in pieces. Pure: it reads no file and waits for nothing.
 
-use std::borrow::Cow;
 use std::io::{self, Read};
 
 use super::damage::{DamageKind, Damaged};
@@ -236,9 +235,9 @@ fn text(bytes: &[u8], dates: &mut Dates) -> Result<Event, DamageKind> {
         Wrong::Key => DamageKind::BadKey,
         Wrong::Time => DamageKind::BadTime,
     })?;
-    let text: Box<str> = match String::from_utf8_lossy(bytes) {
-        Cow::Borrowed(text) => text.into(),
-        Cow::Owned(text) => text.into(),
+    let text: Box<str> = match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes).into(),
     };
     let time = dates.time(&header.date);
     let key = if header.event_type.is_slot() { NO_JOB } else { header.key };

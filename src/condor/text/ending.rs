@@ -47,7 +47,7 @@ impl<'a> Ending<'a> {
             let trimmed = trim(line);
             match trimmed.as_bytes().first() {
                 None => columns = None,
-                _ if columns.is_some() && line.contains(" :") => {
+                _ if columns.is_some() && memchr(b':', line.as_bytes()).is_some() => {
                     ending.resources.extend(columns.as_ref().and_then(|all| row(line, all)));
                 }
                 Some(b'U') if ending.usage(trimmed).is_some() => {}
@@ -208,9 +208,9 @@ impl Columns {
 
 /// `   Memory (MB)          :      100     2048      2048 `.
 fn row<'a>(line: &'a str, columns: &Columns) -> Option<Resource<'a>> {
-    let (name, cells) = line.split_once(" :")?;
-    let name = trim(name);
-    let name = name.split_once(" (").map_or(name, |(name, _)| name);
+    let colon = memchr(b':', line.as_bytes())?;
+    let (name, cells) = (trim(&line[..colon]), &line[colon + 1..]);
+    let name = memchr(b'(', name.as_bytes()).map_or(name, |unit| trim(&name[..unit]));
     let mut resource = Resource { name, ..Resource::default() };
     let (mut numbers, mut count) = ([(0.0, 0); 3], 0);
     let mut at = 0;
