@@ -33,8 +33,9 @@ impl<'a> Attributes<'a> {
         match self.0 {
             Source::Ad(ad) => ad.get(name).map(Cow::Borrowed),
             Source::Lines(text) => {
-                let all = assignments(text).filter(|(there, _)| there.eq_ignore_ascii_case(name));
-                all.last().map(|(_, value)| Cow::Owned(literal::parse(value)))
+                let mut all =
+                    assignments(text).filter(|(there, _)| there.eq_ignore_ascii_case(name));
+                all.next_back().map(|(_, value)| Cow::Owned(literal::parse(value)))
             }
             Source::None => None,
         }
