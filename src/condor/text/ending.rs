@@ -246,12 +246,12 @@ mod tests {
 
     const HEAD: &str = "\tPartitionable Resources :    Usage  Request Allocated Assigned";
 
-    fn of(rows: &str) -> Vec<(Option<f64>, Option<f64>, Option<f64>, Option<String>)> {
-        let text = format!("{HEAD}\n{rows}");
-        let ending = Ending::of(Lines::of(&text));
-        let each =
-            |r: &Resource<'_>| (r.used, r.requested, r.allocated, r.assigned.map(str::to_owned));
-        ending.resources.iter().map(each).collect()
+    fn of(row: &str) -> String {
+        let text = format!("{HEAD}\n{row}");
+        let cells = |r: &Resource<'_>| {
+            format!("{:?} {:?} {:?} {:?}", r.used, r.requested, r.allocated, r.assigned)
+        };
+        Ending::of(Lines::of(&text)).resources.iter().map(cells).collect()
     }
 
     #[test]
@@ -301,8 +301,9 @@ mod tests {
                 None,
             ),
         ] {
-            let expected = (used, requested, allocated, assigned.map(str::to_owned));
-            assert_eq!(of(row), [expected], "{row}");
+            let assigned: Option<&str> = assigned;
+            let expected = format!("{used:?} {requested:?} {allocated:?} {assigned:?}");
+            assert_eq!(of(row), expected, "{row}");
         }
     }
 
