@@ -27,7 +27,7 @@ pub(super) struct Group {
     open: Option<OpenJob>,
     /// The last one, unless it was forgotten. If there are more jobs of HTCondor's after its end, there is another one.
     job: Option<Job>,
-    live: HashMap<Number, Live>,
+    pub(super) live: HashMap<Number, Live>,
     /// Those that have ended: what is told of them later is nothing new.
     ended: Procs,
     /// More tasks will come, also if all have ended.

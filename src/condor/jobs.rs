@@ -54,19 +54,19 @@ use crate::job::Job;
 #[derive(Debug)]
 pub struct Jobs {
     settings: Settings,
-    groups: HashMap<Of, Group>,
+    pub(super) groups: HashMap<Of, Group>,
     /// The DAGs that clusters belong to, by the log that names them.
-    nodes: HashMap<i64, Arc<Path>>,
+    pub(super) nodes: HashMap<i64, Arc<Path>>,
     /// What is known of DAGs by the logs of their own jobs: whether they go on.
     dags: HashMap<Arc<Path>, bool>,
-    opened: Vec<Job>,
+    pub(super) opened: Vec<Job>,
     /// What may have ended since all was read.
-    done: Vec<Of>,
+    pub(super) done: Vec<Of>,
 }
 
 /// What becomes one job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Of {
+pub(super) enum Of {
     Cluster(i64),
     /// By the log of its nodes.
     Dag(Arc<Path>),

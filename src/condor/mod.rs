@@ -29,8 +29,12 @@ mod measure;
 mod naming;
 mod noted;
 mod parser;
+#[cfg(unix)]
+mod pool;
 mod procs;
 mod reader;
+#[cfg(unix)]
+mod repair;
 mod split;
 mod states;
 mod text;
@@ -56,6 +60,11 @@ pub use key::JobKey;
 pub(crate) use logs::{Logs, Next};
 pub use measure::PatternError;
 pub use parser::Parser;
+#[cfg(unix)]
+pub use pool::{
+    Acted, Action, Call, Done, JobAd, JobRange, JobStatus, Pool, PoolError, PoolTracking,
+    PoolTrackingBuilder, Query, Submission, Submitted, Summary, Tracked, Which,
+};
 pub use reader::Reader;
 pub use tracking::Tracking;
 pub use value::{Ad, Value};

@@ -5,6 +5,8 @@
 pub(crate) mod cli;
 #[cfg(feature = "condor")]
 pub(crate) mod condor;
+#[cfg(all(unix, feature = "condor"))]
+pub(crate) mod tools;
 
 use std::future::Future;
 use std::pin::Pin;
