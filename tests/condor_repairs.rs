@@ -396,7 +396,7 @@ fn all_that_is_tracked_is_asked_for_together_and_nothing_when_nothing_is() {
     for _ in 0..100 {
         set.clock.advance(EVERY);
     }
-    assert!(set.tools.calls().is_empty());
+    assert_eq!(set.tools.calls(), Vec::<String>::new());
 }
 
 #[test]
