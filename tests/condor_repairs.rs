@@ -253,11 +253,17 @@ fn cancelling_a_dag_removes_dagman_once() {
     set.until(|| is(&jobs[1], "7.0", TaskState::Running));
     jobs[0].cancel("it's late");
     jobs[1].cancel("all of it");
-    let removals = || set.tools.calls().iter().filter(|call| call.contains("_rm")).count();
-    set.until(|| removals() > 0);
+    // Another one, whose turn is after theirs.
+    let other = Submitted::clusters([(8, 1)]).log(set.log());
+    set.tracking.track(&other).blocking().unwrap().job().cancel("this too");
+    let removals = || -> Vec<String> {
+        set.tools.calls().into_iter().filter(|call| call.contains("_rm")).collect()
+    };
+    set.until(|| removals().iter().any(|call| call.ends_with("|8")));
+    let of_dag = |call: &&String| call.ends_with("|7");
+    assert_eq!(removals().iter().filter(of_dag).count(), 1, "{:?}", removals());
     set.write_to(own, &[(9, 0, "Job was aborted.")]);
     jobs[1].wait_until_done().blocking().unwrap();
-    assert_eq!(removals(), 1);
 }
 
 #[test]
