@@ -521,7 +521,14 @@ fn wrong_usage_is_told_with_a_way_out() {
         (&["log", "--bogus", &path], "--bogus"),
         (&["log"], "<FILE>"),
         (&["watch"], "<FILE>"),
-        (&["status", &path, &path], "unexpected argument"),
+        (&["status", &path, &path], "give one file at a time"),
+        (&["log", &path, &path], "give one file at a time"),
+        (&["log", "--as-job", &path], "leave --as-job out"),
+        (&["log", "--tz", "UTC", &path], "leave --tz out"),
+        (&["log", "--from", "1:2:3", &path], "give --format condor"),
+        (&["log", "--format", "condor", "--from", "a:1:2:3", &path], "leave --format condor out"),
+        (&["watch", "--format", "condor", "--tz", "Mars", &path], "such as Europe/Berlin"),
+        (&["log", "--format", "condor", "--show-cursor", &path, &path], "give one file at a time"),
     ];
     for (args, told) in cases {
         let output = run(args, "");

@@ -9,7 +9,8 @@ use clap_complete::Shell;
 
 use super::format::FormatArgs;
 use super::help::{COMPLETIONS_HELP, LOG_HELP, RUN_HELP, STATUS_HELP, WATCH_HELP};
-use crate::{condor, event_log};
+use crate::condor;
+use crate::event_log;
 
 /// Runs many commands at a time, and shows how far they are.
 #[derive(Debug, Parser)]

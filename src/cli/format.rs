@@ -84,7 +84,8 @@ pub(super) fn other_format(path: &Path, format: Format) -> Option<&'static str> 
     let is_text = head.split_once(" (").is_some_and(|(number, _)| {
         number.len() == 3 && number.bytes().all(|digit| digit.is_ascii_digit())
     });
-    let is_ad = head.starts_with('<') || head.contains("\"EventTypeNumber\"");
+    let is_xml = ["<c>", "<?xml", "<classads"].iter().any(|tag| head.starts_with(tag));
+    let is_ad = is_xml || head.contains("\"EventTypeNumber\"");
     match format {
         Format::Milepost if is_text || is_ad => {
             Some("; it looks like a log of HTCondor's, which --format condor reads")

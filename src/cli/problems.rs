@@ -5,7 +5,8 @@ use std::path::Path;
 use super::exit::{Exit, chain};
 use super::format::{Format, other_format};
 use super::source::shown;
-use crate::{condor, event_log};
+use crate::condor;
+use crate::event_log;
 
 /// As many are told one by one.
 const TOLD: usize = 5;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::body::Body;
 use super::procs::Procs;
-use crate::base::Clock;
+use crate::base::ToldClock;
 use crate::job::{Job, Observation, OpenJob, TaskReporter};
-use crate::model::{Property, TaskState};
+use crate::model::{Property, TaskState, Timestamp};
 
 /// A cluster and a number in it.
 pub(super) type Number = (i64, i64);
@@ -21,6 +21,8 @@ pub(super) type Notes = Vec<(&'static str, Property)>;
 pub(super) struct Group {
     name: Arc<str>,
     properties: Notes,
+    /// It shows the time of the last event that is of it.
+    clock: ToldClock,
     /// None once it has ended.
     open: Option<OpenJob>,
     /// The last one, unless it was forgotten. If there are more jobs of HTCondor's after its end, there is another one.
@@ -47,6 +49,7 @@ impl Group {
         Group {
             name: name.into(),
             properties,
+            clock: ToldClock::new(),
             open: None,
             job: None,
             live: HashMap::new(),
@@ -56,11 +59,12 @@ impl Group {
         }
     }
 
-    /// Has a job, which is made if there is none or it has ended. Returns whether it was made just now.
-    pub(super) fn open(&mut self, clock: &Clock) -> Option<bool> {
+    /// Has a job, at the time that an event says, which is made if there is none or it has ended. Returns whether it was made just now.
+    pub(super) fn open(&mut self, at: Timestamp) -> Option<bool> {
+        self.tell(at);
         let is_new = self.open.is_none();
         if is_new {
-            let mut builder = Job::builder(self.name.clone()).clock(clock.clone());
+            let mut builder = Job::builder(self.name.clone()).clock(self.clock.clock());
             for (name, value) in self.properties.iter().cloned() {
                 builder = builder.property(name, value);
             }
@@ -142,6 +146,11 @@ impl Group {
         if let Some(open) = &self.open {
             open.expect(tasks);
         }
+    }
+
+    /// An event of it was at that time.
+    pub(super) fn tell(&self, at: Timestamp) {
+        self.clock.tell(at.as_micros());
     }
 
     /// Whether all that was to come has come and ended, as far as is known.

@@ -14,7 +14,6 @@ use super::logs::Followed;
 use super::naming;
 use super::noted::note;
 use super::states::{Seen, When, is_of_job, seen};
-use crate::base::ToldClock;
 use crate::job::Job;
 
 /// The jobs of HTCondor's that events tell of, as jobs of Milepost's: what becomes of them is told by streams, callbacks and
@@ -54,7 +53,6 @@ use crate::job::Job;
 /// All events are of one schedd. Tasks that have not ended when the `Jobs` are dropped are interrupted, as nobody tells of them any more.
 #[derive(Debug)]
 pub struct Jobs {
-    pub(super) clock: ToldClock,
     settings: Settings,
     pub(super) groups: HashMap<Of, Group>,
     /// The DAGs that clusters belong to, by the log that names them.
@@ -93,7 +91,6 @@ impl Jobs {
 
     pub(super) fn with(settings: Settings) -> Jobs {
         Jobs {
-            clock: ToldClock::new(),
             settings,
             groups: HashMap::new(),
             nodes: HashMap::new(),
@@ -117,7 +114,7 @@ impl Jobs {
     /// The same of a log that is followed.
     pub(crate) fn apply_of(&mut self, log: &Followed, event: &Event) {
         match &log.nodes {
-            Some(nodes) => self.dagman(nodes, event.event_type()),
+            Some(nodes) => self.dagman(nodes, event),
             None => self.apply_from(&log.path, event),
         }
     }
@@ -125,9 +122,8 @@ impl Jobs {
     /// An event with its body.
     pub(super) fn take(&mut self, log: &Path, event: &Event, body: &Body<'_>) {
         let (event_type, key) = (event.event_type(), event.key());
-        self.clock.tell(event.at().as_micros());
         if let Some(nodes) = naming::nodes_log(log) {
-            self.dagman(&nodes, event_type);
+            self.dagman(&nodes, event);
         }
         if event_type.is_slot() || key.is_none() {
             return;
@@ -177,6 +173,7 @@ impl Jobs {
             EventType::CLUSTER_REMOVE => {
                 let Some(group) = self.groups.get_mut(&of) else { return };
                 group.goes_on = false;
+                group.tell(event.at());
                 if let Body::ClusterRemove(removed) = body
                     && let Ok(jobs) = usize::try_from(removed.jobs)
                 {
@@ -189,8 +186,8 @@ impl Jobs {
     }
 
     /// What the log of a DAG's own job says.
-    pub(super) fn dagman(&mut self, nodes: &Path, event_type: EventType) {
-        let goes_on = match event_type {
+    pub(super) fn dagman(&mut self, nodes: &Path, event: &Event) {
+        let goes_on = match event.event_type() {
             EventType::SUBMIT | EventType::EXECUTE => true,
             EventType::JOB_TERMINATED | EventType::JOB_ABORTED => false,
             _ => return,
@@ -199,6 +196,9 @@ impl Jobs {
         let of = Of::Dag(nodes.clone());
         if let Some(group) = self.groups.get_mut(&of) {
             group.goes_on = goes_on;
+            if !goes_on {
+                group.tell(event.at());
+            }
             self.done.push(of);
         }
         self.dags.insert(nodes, goes_on);
@@ -227,7 +227,7 @@ impl Jobs {
 
     /// The group with a job that takes tasks.
     fn opened_group(&mut self, of: &Of, event: &Event, body: &Body<'_>) -> Option<&mut Group> {
-        let Jobs { clock, groups, dags, opened, .. } = self;
+        let Jobs { groups, dags, opened, .. } = self;
         let group = groups.entry(of.clone()).or_insert_with(|| match of {
             Of::Cluster(cluster) => {
                 let submit = match body {
@@ -244,7 +244,7 @@ impl Jobs {
                 dag
             }
         });
-        if group.open(&clock.clock())? {
+        if group.open(event.at())? {
             opened.extend(group.job().cloned());
         }
         Some(group)
@@ -535,6 +535,8 @@ mod tests {
     fn events_have_the_times_of_the_log() {
         let mut log = Log::default();
         log.plain(&[0, 1]).of(5, terminated(Ended::Exited(0)));
+        // Those of other jobs are no times of this one.
+        log.at(0, JobKey::new(115, 0), OTHER);
         log.0.caught_up();
         let job = log.0.job(114).expect("there is one");
         let mut events = job.events();
@@ -602,10 +604,11 @@ mod tests {
         assert_eq!((dag.name(), names), ("d.dag", vec!["A".into(), "A".into(), "N".into()]));
         log.0.caught_up();
         assert!(!dag.is_ended());
-        log.0.dagman(Path::new("/d.dag.nodes.log"), EventType::SUBMIT);
-        log.0.dagman(Path::new("/d.dag.nodes.log"), EventType::JOB_TERMINATED);
+        log.0.dagman(Path::new("/d.dag.nodes.log"), &event(0, no_op, 99));
+        log.0.dagman(Path::new("/d.dag.nodes.log"), &event(5, no_op, 100));
         log.0.caught_up();
         assert_eq!((dag.state(), log.0.opened().count()), (JobState::Completed, 0));
+        assert_eq!(dag.snapshot().ended_at.map(|at| at.as_micros()), Some(100_000_000));
     }
 
     #[test]

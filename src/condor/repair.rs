@@ -46,11 +46,10 @@ impl Jobs {
     }
 
     fn wait_for(&mut self, of: Of, new: impl FnOnce() -> Group, at: Timestamp) -> Option<Job> {
-        self.clock.tell(at.as_micros());
-        let Jobs { clock, groups, opened, .. } = self;
+        let Jobs { groups, opened, .. } = self;
         let group = groups.entry(of).or_insert_with(new);
         group.goes_on = true;
-        if group.open(&clock.clock())? {
+        if group.open(at)? {
             opened.extend(group.job().cloned());
         }
         group.job().cloned()
@@ -117,7 +116,6 @@ impl Jobs {
         notes: &[(&'static str, Property)],
         at: Timestamp,
     ) {
-        self.clock.tell(at.as_micros());
         let of = match dag {
             Some((nodes, _)) if !self.nodes.contains_key(&key.cluster) => {
                 let nodes: Arc<Path> = nodes.into();
@@ -128,6 +126,7 @@ impl Jobs {
         };
         let number = (key.cluster, key.proc);
         let Some(group) = self.groups.get_mut(&of) else { return };
+        group.tell(at);
         if group.has_ended(number) {
             return;
         }

@@ -1,0 +1,276 @@
+//! Drives `milepost log`, `watch` and `status` on HTCondor's logs: what they print, exit codes, cursors, zones, and logs that are none.
+#![cfg(all(unix, feature = "cli"))]
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
+
+mod common;
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufReader, Read, Write};
+use std::process::Output;
+
+use common::cli::*;
+use common::condor::real;
+use common::within;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The events of a job, as text.
+const SUBMIT: &str = "000 (114.000.000) 2026-11-21 19:10:13 Job submitted from host: <127.0.0.1:9618?addrs=x>\n...\n";
+const EXECUTE: &str = "001 (114.000.000) 2026-11-21 19:10:18 Job executing on host: <10.0.0.7:9618>\n\tSlotName: slot1_1@node\n...\n";
+const HELD: &str = "012 (114.000.000) 2026-11-21 19:10:20 Job was held.\n\tdisk \u{1b}[2Jfull\n\tCode 6 Subcode 8\n...\n";
+const REMOVED: &str = "009 (114.000.000) 2026-11-21 19:10:30.250 Job was aborted.\n\tvia condor_rm (by user ann)\n...\n";
+const TERMINATED: &str = "005 (114.000.000) 2026-11-21 19:10:28 Job terminated.\n\t(1) Normal termination (return value 0)\n...\n";
+
+fn path(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).display().to_string()
+}
+
+fn append(path: &str, text: &str) {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+}
+
+fn condor(args: &[&str]) -> Output {
+    run(&[&args[..1], &["--format", "condor", "--tz", "UTC"], &args[1..]].concat(), "")
+}
+
+fn log_of(name: &str) -> String {
+    real(name).display().to_string()
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn events_are_lines_or_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    append(&log, &[SUBMIT, EXECUTE, HELD, REMOVED].concat());
+    let output = condor(&["log", &log]);
+    ends(&output, 0);
+    assert_eq!(
+        text(&output.stdout),
+        "\
+2026-11-21T19:10:13.000Z  114.0      000 SUBMIT
+2026-11-21T19:10:18.000Z  114.0      001 EXECUTE  slot1_1@node
+2026-11-21T19:10:20.000Z  114.0      012 JOB_HELD  disk \\u{1b}[2Jfull
+2026-11-21T19:10:30.250Z  114.0      009 JOB_ABORTED  via condor_rm (by user ann)
+"
+    );
+    let told = objects(&condor(&["log", "--json", &log]));
+    let mut held = told[2].clone();
+    let attributes = held.as_object_mut().unwrap().remove("attributes").unwrap();
+    assert_eq!(
+        held,
+        json!({"type": 12, "name": "JOB_HELD", "cluster": 114, "proc": 0, "subproc": 0,
+            "at": "2026-11-21T19:10:20.000000Z", "offset": SUBMIT.len() + EXECUTE.len() + HELD.len()})
+    );
+    assert_eq!(attributes["HoldReason"], "disk \u{1b}[2Jfull");
+    assert_eq!(told[3]["at"], "2026-11-21T19:10:30.250000Z");
+    // What HTCondor's own reader says of a log.
+    let expected = fs::read_to_string(log_of("xfer.log.expected.jsonl")).unwrap();
+    let expected = expected.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let expected: Vec<Value> = expected.filter(|event| event["type"].is_number()).collect();
+    let told = objects(&condor(&["log", "--json", &log_of("xfer.log")]));
+    assert_eq!(told.len(), expected.len());
+    for (told, expected) in told.iter().zip(&expected) {
+        for field in ["type", "name", "cluster", "proc", "subproc", "offset"] {
+            assert_eq!(told[field], expected[field], "{told}");
+        }
+    }
+}
+
+#[test]
+fn times_are_in_the_zone_that_is_given_or_that_of_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    append(&log, SUBMIT);
+    let given = ["log", "--format", "condor", "--json", "--tz", "Europe/Berlin", &log];
+    assert_eq!(objects(&run(&given, ""))[0]["at"], "2026-11-21T18:10:13.000000Z");
+    let mut command = milepost(&["log", "--format", "condor", "--json", &log]);
+    let output = within(move || command.env("TZ", "Asia/Kolkata").output().unwrap());
+    assert_eq!(objects(&output)[0]["at"], "2026-11-21T13:40:13.000000Z");
+}
+
+#[test]
+fn as_jobs_it_is_an_event_log_that_the_other_commands_read() {
+    let output = condor(&["log", "--as-job", "--json", &log_of("fmt_json.log")]);
+    ends(&output, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "events.log");
+    append(&log, &text(&output.stdout));
+    let statuses = |output: &Output| {
+        let told = objects(output).into_iter();
+        let told =
+            told.map(|job| (job["name"].clone(), job["state"].clone(), job["tasks"].clone()));
+        told.collect::<Vec<_>>()
+    };
+    let from_events = run(&["status", "--json", &log], "");
+    ends(&from_events, 0);
+    let itself = condor(&["status", "--json", &log_of("fmt_json.log")]);
+    ends(&itself, 0);
+    assert_eq!(statuses(&from_events), statuses(&itself));
+    let jobs = objects(&itself);
+    assert_eq!(jobs[0]["progress"]["counts"], json!({"completed": 2, "failed": 2, "canceled": 1}));
+    assert_eq!(jobs[0]["ended_at"], "2026-11-21T19:17:12.000000Z");
+    let told = text(&condor(&["log", "--as-job", &log_of("basic.log")]).stdout);
+    assert!(told.contains("failed     cluster 114: 114.3: killed by signal 11\n"), "{told}");
+    assert!(told.ends_with("cluster 114: the job, in 7.0s: 2 ok, 3 failed\n"), "{told}");
+}
+
+#[test]
+fn what_has_not_ended_is_not_called_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    append(&log, &[SUBMIT, EXECUTE].concat());
+    let job = &objects(&condor(&["status", "--json", &log]))[0];
+    assert_eq!((&job["state"], &job["tasks"][0]["state"]), (&json!("running"), &json!("running")));
+    let told = text(&condor(&["log", "--as-job", &log]).stdout);
+    assert!(told.ends_with("running    cluster 114: the job\n"), "{told}");
+    let told = text(&condor(&["status", &log]).stdout);
+    assert!(told.contains("\nrunning      1   -        1 "), "{told}");
+}
+
+#[test]
+fn the_status_is_a_table_of_all_logs() {
+    let output = condor(&["status", &log_of("d.dag.nodes.log"), &log_of("late.log")]);
+    ends(&output, 0);
+    let told = text(&output.stdout);
+    assert!(
+        told.contains("failed         9   4       5  50.0s  2026-11-21T19:12:08Z  d.dag\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("completed      5   5       -  1m24s  2026-11-21T19:10:14Z  cluster 124\n"),
+        "{told}"
+    );
+    assert!(told.contains("\nd.dag:\n  failed  B  exit code 3\n"), "{told}");
+}
+
+#[test]
+fn a_cursor_gives_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    append(&log, SUBMIT);
+    let output = condor(&["log", "--show-cursor", &log]);
+    let told = text(&output.stderr);
+    let cursor = told.trim().strip_prefix("milepost: --from ").unwrap().to_owned();
+    append(&log, EXECUTE);
+    let rest = condor(&["log", "--json", "--from", &cursor, &log]);
+    let types: Vec<Value> = objects(&rest).iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(types, [1]);
+    let nothing = condor(&["log", "--from", "now", &log]);
+    ends(&nothing, 0);
+    assert!(nothing.stdout.is_empty(), "{nothing:?}");
+}
+
+#[test]
+fn following_shows_what_is_appended_and_ends_by_a_signal() {
+    for (args, first, last) in [
+        (&["log"][..], "012 JOB_HELD", "009 JOB_ABORTED"),
+        (&["log", "--as-job"], "held ", "canceled   cluster 114: the job"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, other) = (path(&folder, "jobs.log"), path(&folder, "other.log"));
+        let follow = ["--format", "condor", "--follow", &log, &other];
+        let mut child = milepost(&[args, &follow].concat()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        append(&log, &[SUBMIT, EXECUTE, HELD].concat());
+        let (_, stdout) = wait_for(stdout, first);
+        // In pieces.
+        append(&log, &REMOVED[..20]);
+        append(&log, &REMOVED[20..]);
+        let (_, stdout) = wait_for(stdout, last);
+        append(&other, &SUBMIT.replace("114.", "115."));
+        let (_, _stdout) = wait_for(stdout, "115");
+        signal(&child, Signal::INT);
+        assert_eq!(code(child), Some(130));
+    }
+}
+
+#[test]
+fn watching_ends_when_all_jobs_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, other) = (path(&folder, "jobs.log"), path(&folder, "other.log"));
+    let failed = TERMINATED.replace("value 0", "value 3").replace("114.000", "114.001");
+    append(&log, &[SUBMIT, EXECUTE, &failed].concat());
+    let args = ["watch", "--format", "condor", "--tz", "UTC", &log, &other];
+    let mut child = milepost(&args).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (told, stderr) = wait_for(stderr, "waiting");
+    assert!(told.contains("other.log is not there yet"), "{told}");
+    // What has failed before is told when all was read.
+    let (_, stderr) = wait_for(stderr, "failed (exit 3)");
+    append(&other, &[SUBMIT, EXECUTE].concat().replace("114.", "115."));
+    append(&log, TERMINATED);
+    let (_, mut stderr) = wait_for(stderr, "ok      10.0s  114.0");
+    append(&other, &REMOVED.replace("114.", "115."));
+    let told = within(move || {
+        let mut told = String::new();
+        stderr.read_to_string(&mut told).unwrap();
+        told
+    });
+    assert!(told.contains("cluster 115: 1 task in "), "{told}");
+    assert_eq!(code(child), Some(1));
+    let output = condor(&["watch", &log]);
+    ends(&output, 1);
+    assert!(text(&output.stderr).contains("cluster 114: 2 tasks in "), "{output:?}");
+}
+
+#[test]
+fn damaged_parts_are_told_of_and_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    append(&log, &[SUBMIT, "what is this?\n...\n", TERMINATED].concat());
+    for args in [&["log"][..], &["log", "--as-job"], &["status"], &["watch"]] {
+        let output = condor(&[args, &[&log]].concat());
+        ends(&output, 2);
+        let told = text(&output.stderr);
+        assert!(told.contains("are no event (\"what is this?"), "{args:?}: {told}");
+    }
+    let jobs = objects(&condor(&["status", "--json", &log]));
+    assert_eq!(jobs[0]["state"], "completed");
+}
+
+#[test]
+fn a_log_of_the_other_format_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["log", "status", "watch"] {
+        let output = run(&[command, &log_of("basic.log")], "");
+        ends(&output, 2);
+        let told = text(&output.stderr);
+        assert!(told.contains("a log of HTCondor's, which --format condor reads"), "{told}");
+    }
+    let own = path(&folder, "events.log");
+    ends(&run(&["run", "--event-log", &own, "--", "echo", ":::", "1"], ""), 0);
+    for command in ["log", "status", "watch"] {
+        let output = condor(&[command, &own]);
+        ends(&output, 2);
+        assert!(text(&output.stderr).contains("leave --format condor out"), "{output:?}");
+    }
+    for (file, told) in [("none.log", "there is no such file"), ("", "is a directory")] {
+        let output = condor(&["status", &path(&folder, file)]);
+        ends(&output, 2);
+        assert!(text(&output.stderr).contains(told), "{output:?}");
+    }
+}
+
+#[test]
+fn several_event_logs_are_watched_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = ["a.log", "b.log"].map(|name| path(&folder, name));
+    for log in &logs {
+        ends(&run(&["run", "--event-log", log, "--name", log, "--", "echo", ":::", "1"], ""), 0);
+    }
+    let output = run(&["watch", &logs[0], &logs[1]], "");
+    ends(&output, 0);
+    let told = text(&output.stderr);
+    assert!(told.contains("a.log: 1 task in") && told.contains("b.log: 1 task in"), "{told}");
+}
