@@ -10,11 +10,13 @@ use tempfile::TempDir;
 /// A folder of tools that are none.
 pub(crate) struct Tools(TempDir);
 
-/// Notes its words, a line each, and what it can read; then says and ends as the files beside it say.
+/// Notes its words, by one write as others look and note theirs, and what it can read; then says and ends as the files beside it say.
 const TOOL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 99
 name=$(basename "$0")
-{ printf '%s' "$name"; for word in "$@"; do printf '|%s' "$word"; done; echo; } >> calls
+line=$name
+for word in "$@"; do line="$line|$word"; done
+printf '%s\n' "$line" >> calls
 cat > "$name.in"
 [ -e "$name.do" ] && . "./$name.do"
 [ -e "$name.out" ] && cat "$name.out"
