@@ -151,15 +151,20 @@ fn a_hold_and_a_removal_say_why() {
             && matches!(change.to, TaskState::Held | TaskState::Submitted)
             && change.from != TaskState::Pending
         {
-            let why = change.cause.unwrap().message.clone().unwrap().to_string();
+            let why = change.cause.unwrap().to_string();
             held.push((change.to, change.attempt, change.observed, why));
         }
     }
     let expected = [
-        (TaskState::Submitted, 2, true, "evicted".to_owned()),
-        (TaskState::Held, 2, true, "via condor_hold (by user tester) (code 1, subcode 0)".into()),
-        (TaskState::Submitted, 2, true, "via condor_release (by user tester)".into()),
-        (TaskState::Submitted, 3, true, "evicted".into()),
+        (TaskState::Submitted, 2, true, "to be tried again: evicted".to_owned()),
+        (
+            TaskState::Held,
+            2,
+            true,
+            "held: via condor_hold (by user tester) (code 1, subcode 0)".into(),
+        ),
+        (TaskState::Submitted, 2, true, "released: via condor_release (by user tester)".into()),
+        (TaskState::Submitted, 3, true, "to be tried again: evicted".into()),
     ];
     assert_eq!(held, expected);
     let task = &cluster(&jobs, 153).tasks[4];

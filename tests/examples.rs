@@ -220,6 +220,21 @@ fn a_log_is_followed() {
 }
 
 #[test]
+#[cfg(feature = "condor")]
+fn the_log_of_a_pool_is_followed() {
+    assert_lines(
+        "condor",
+        &[
+            "114.1 is held (held: disk full (code 6, subcode 8))",
+            "114.0 is completed",
+            "114.1 is submitted (released: via condor_release (by user ann))",
+            "114.1 is failed: exit code 3",
+            "cluster 114 is failed after 56 s",
+        ],
+    );
+}
+
+#[test]
 #[cfg(all(feature = "local", feature = "indicatif"))]
 fn bars_are_only_for_terminals() {
     assert_eq!(output_with("bars", &["2"]), "41538 primes\n");

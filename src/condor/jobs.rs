@@ -145,7 +145,9 @@ impl Jobs {
             let (name, notes) = new_task(key, event, body);
             group.add(number, name, notes);
         }
-        group.count(body);
+        if let Of::Cluster(_) = of {
+            group.count(body);
+        }
         let Some(live) = group.live(number) else { return };
         note(body, &measure, live);
         let Some(Seen { what, when }) = seen(event_type, body) else { return };

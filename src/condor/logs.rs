@@ -125,18 +125,6 @@ impl Logs {
         self.follow_by(Reader::at(path, Cursor::default()), zone);
     }
 
-    /// The same of what is written from now on.
-    pub(crate) fn follow_from_now(&mut self, path: &Path, zone: &Zone) {
-        let mut reader = Reader::at(path, Cursor::default());
-        reader.pass_over();
-        self.follow_by(reader, zone);
-    }
-
-    /// The same from a place that a reader gave.
-    pub(crate) fn resume(&mut self, path: &Path, cursor: Cursor, zone: &Zone) {
-        self.follow_by(Reader::at(path, cursor), zone);
-    }
-
     fn follow_by(&mut self, reader: Reader, zone: &Zone) {
         let path = reader.path().to_owned();
         let dagman = naming::dagman_log(&path);
@@ -158,11 +146,6 @@ impl Logs {
         self.ready.push(&news);
         self.logs.push(Log { followed, reader, news, changed, watched });
         self.has_news = true;
-    }
-
-    /// The place behind what was read of the first log.
-    pub(crate) fn cursor(&self) -> Cursor {
-        self.logs.first().map(|log| log.reader.cursor()).unwrap_or_default()
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
@@ -220,6 +203,26 @@ impl Logs {
             self.looked = if self.looked + 1 < all { self.looked + 1 } else { 0 };
             self.ready.push(&self.logs[self.looked].news);
         }
+    }
+}
+
+#[allow(dead_code, reason = "only the command begins in the middle, which is a feature")]
+impl Logs {
+    /// Reads the log at `path`, but only what is written from now on.
+    pub(crate) fn follow_from_now(&mut self, path: &Path, zone: &Zone) {
+        let mut reader = Reader::at(path, Cursor::default());
+        reader.pass_over();
+        self.follow_by(reader, zone);
+    }
+
+    /// The same from a place that a reader gave.
+    pub(crate) fn resume(&mut self, path: &Path, cursor: Cursor, zone: &Zone) {
+        self.follow_by(Reader::at(path, cursor), zone);
+    }
+
+    /// The place behind what was read of the first log.
+    pub(crate) fn cursor(&self) -> Cursor {
+        self.logs.first().map(|log| log.reader.cursor()).unwrap_or_default()
     }
 }
 

@@ -106,8 +106,8 @@ mod tests {
         let keep = told.clone();
         let progress = Progress::from_fn(move |report| *keep.lock() = report.clone());
         tell(measure, &progress);
-        let report = told.lock().clone();
-        report
+        drop(progress);
+        std::mem::take(&mut *told.lock())
     }
 
     fn wrote(measure: &Measure, text: &str) -> (Option<f64>, Option<f64>, Option<String>) {

@@ -5,7 +5,7 @@ use super::body::Body;
 use super::ending::{Ended, Evicted};
 use super::event_type::EventType;
 use crate::job::Observation;
-use crate::model::TaskState;
+use crate::model::{CauseKind, TaskState};
 
 /// What was seen of a task, and when that counts.
 #[derive(Debug)]
@@ -71,19 +71,24 @@ pub(super) fn seen(event_type: EventType, body: &Body<'_>) -> Option<Seen> {
             Observation::new(TaskState::Canceled).error(reason.unwrap_or("removed"))
         }
         EventType::JOB_SUSPENDED => Observation::new(TaskState::Suspended),
-        EventType::JOB_HELD => Observation::new(TaskState::Held).message(match body {
-            Body::Held { reason, code, subcode } => {
-                let reason = reason.unwrap_or("held");
-                format!("{reason} (code {code}, subcode {subcode})")
+        EventType::JOB_HELD => {
+            let held = Observation::new(TaskState::Held).because(CauseKind::Held);
+            match body {
+                Body::Held { reason: Some(reason), code, subcode } => {
+                    held.message(format!("{reason} (code {code}, subcode {subcode})"))
+                }
+                Body::Held { reason: None, code, subcode } => {
+                    held.message(format!("code {code}, subcode {subcode}"))
+                }
+                _ => held,
             }
-            _ => "held".into(),
-        }),
+        }
         EventType::JOB_RELEASED => {
-            let reason = match body {
-                Body::Released { reason } => *reason,
-                _ => None,
-            };
-            Observation::new(TaskState::Submitted).message(reason.unwrap_or("released"))
+            let released = Observation::new(TaskState::Submitted).because(CauseKind::Released);
+            match body {
+                Body::Released { reason: Some(reason) } => released.message(*reason),
+                _ => released,
+            }
         }
         EventType::PRESKIP => Observation::new(TaskState::Completed)
             .message("the script before the DAG's node has it skipped"),

@@ -62,6 +62,13 @@ impl Observation {
         self
     }
 
+    /// What led to it, where that is neither a retry nor a mere report.
+    #[allow(dead_code, reason = "only features follow tasks of others")]
+    pub(crate) fn because(mut self, kind: CauseKind) -> Self {
+        self.cause_mut().kind = kind;
+        self
+    }
+
     fn cause_mut(&mut self) -> &mut Cause {
         let kind = match self.state {
             TaskState::Submitted => CauseKind::Retry,
