@@ -274,6 +274,7 @@ fn a_log_that_is_removed_while_jobs_run_costs_no_job() {
     std::fs::create_dir(&log).unwrap();
     let ended = real.end(&batch, &job);
     std::fs::remove_dir(&log).unwrap();
+    eprintln!("{} events were found out by asking", repaired(&job));
     assert_eq!(tasks(&job).len(), 3);
     for (key, task) in tasks(&job) {
         let code = task.properties.get("exit_code").and_then(|code| code.as_i64());
@@ -288,7 +289,7 @@ fn a_job_that_is_removed_by_force_ends() {
     until(&mut job.task_state_changed(), TaskState::Running);
     real.pool.remove(&batch, "by force").blocking().unwrap();
     let forced = real.pool.remove_forced(&batch, "by force").blocking().unwrap();
-    eprintln!("removed by force: {forced}");
+    eprintln!("removed by force: {forced}; {} events were found out by asking", repaired(&job));
     let ended = real.end(&batch, &job);
     assert!(ended.values().all(|ad| ad.status() == Some(JobStatus::Removed)));
     assert!(tasks(&job).values().all(|task| task.state == TaskState::Canceled));

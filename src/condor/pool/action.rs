@@ -41,9 +41,8 @@ impl Action {
             Action::Resume => ("condor_continue", None),
         };
         let invocation = Invocation::new(tool).args(option).arg("-long");
-        // The others know no reasons.
+        // The other tools know no reasons. No argument can have a NUL character.
         let reason = reason.filter(|_| self.takes_reason());
-        // A tool that is given none, or a word that begins with `-`, reads on.
         invocation.option("-reason", reason.map(|reason| reason.replace('\0', " ")))
     }
 

@@ -82,7 +82,7 @@ impl Asker {
         let command = shown(&words);
         let process = Process {
             words,
-            directory: directory.or_else(|| self.tools.directory.clone()),
+            directory,
             variables: self.tools.variables.clone(),
             stdin: invocation.stdin,
             most: self.most,

@@ -22,8 +22,8 @@ use crate::base::Clock;
 /// know how to reach the pool and who asks, and are as old or new as the pool is. A cheap clone.
 ///
 /// Each call runs a tool, at once and on threads of the crate; see [`Call`] for how to wait for it, and for what its drop does.
-/// Tools get no terminal: those that ask for a password must be given none to ask for. Their own language is English whatever
-/// the locale.
+/// Tools are in process groups of their own and have no terminal to read from: one that asks for a password waits for its time
+/// limit.
 ///
 /// ```no_run
 /// use milepost::condor::{JobStatus, Pool, Query, Submission};

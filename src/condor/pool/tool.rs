@@ -11,7 +11,6 @@ pub(super) struct Tools {
     /// The words before the tool's own: `ssh`, `submit.example.org`.
     pub(super) prefix: Vec<OsString>,
     pub(super) folder: Option<PathBuf>,
-    pub(super) directory: Option<PathBuf>,
     pub(super) variables: Vec<(OsString, OsString)>,
     /// Whether the tool's own words are given to a shell, as one word.
     pub(super) shell: bool,
