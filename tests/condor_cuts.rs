@@ -145,7 +145,7 @@ fn spoil(mut bytes: Vec<u8>, faults: &[Fault]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_spoilt_log_is_the_same_however_it_is_cut(

@@ -222,20 +222,48 @@ fn states_that_differ_for_two_polls_are_repaired() {
 #[test]
 fn a_poll_that_overtakes_the_log_repairs_nothing() {
     let set = Setting::new();
+    set.queue(&[(0, 1, "")]);
     let job = set.track(1);
     set.write(&[(0, 0, SUBMITTED)]);
     set.until(|| is(&job, "7.0", TaskState::Submitted));
-    set.queue(&[(0, 2, "")]);
-    set.polls(1);
-    // The tool writes the log as it is asked for the second time, before it answers: as if that were in between.
-    set.write(&[(1, 0, RUNS)]);
+    // The first poll from here on is ahead of the log. The second one would repair, were the log not written while it is asked.
+    set.tools.does(
+        "condor_q",
+        r#"n=$(($(cat n 2>/dev/null) + 1))
+        echo $n > n
+        [ $n = 2 ] && printf '001 (007.000.000) 2020-01-01 12:00:01 Job executing on host: <a>\n...\n' >> jobs.log
+        echo '[{"ClusterId": 7, "ProcId": 0, "JobStatus": 2}]'
+        exit"#,
+    );
     set.until(|| is(&job, "7.0", TaskState::Running));
-    set.queue(&[]);
-    let polls = set.tools.calls().len();
-    set.until(|| set.tools.calls().len() > polls);
     set.write(&[(5, 0, ENDED)]);
     job.wait_until_done().blocking().unwrap();
     assert_eq!(told(&job, "7.0"), ["submitted 1", "running 1", "completed 1"]);
+}
+
+#[test]
+fn cancelling_a_dag_removes_dagman_once() {
+    let set = Setting::new();
+    set.tools.says("condor_rm", "ActionResult = 1\njob_7_0 = 1\n");
+    let own = "d.dag.dagman.log";
+    let mut submitted = Submitted::clusters([(7, 1)]).log(set.tools.path(own));
+    submitted.dag = true;
+    let jobs = set.tracking.track(&submitted).blocking().unwrap().jobs;
+    set.write_to(own, &[(0, 0, SUBMITTED), (1, 0, RUNS)]);
+    set.until(|| is(&jobs[1], "7.0", TaskState::Running));
+    jobs[0].cancel("it's late");
+    jobs[1].cancel("all of it");
+    // Another one, whose turn is after theirs.
+    let other = Submitted::clusters([(8, 1)]).log(set.log());
+    set.tracking.track(&other).blocking().unwrap().job().cancel("this too");
+    let removals = || -> Vec<String> {
+        set.tools.calls().into_iter().filter(|call| call.contains("_rm")).collect()
+    };
+    set.until(|| removals().iter().any(|call| call.ends_with("|8")));
+    let of_dag = |call: &&String| call.ends_with("|7");
+    assert_eq!(removals().iter().filter(of_dag).count(), 1, "{:?}", removals());
+    set.write_to(own, &[(9, 0, "Job was aborted.")]);
+    jobs[1].wait_until_done().blocking().unwrap();
 }
 
 #[test]
@@ -374,7 +402,7 @@ fn all_that_is_tracked_is_asked_for_together_and_nothing_when_nothing_is() {
     for _ in 0..100 {
         set.clock.advance(EVERY);
     }
-    assert!(set.tools.calls().is_empty());
+    assert_eq!(set.tools.calls(), Vec::<String>::new());
 }
 
 #[test]

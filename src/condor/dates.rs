@@ -61,7 +61,36 @@ impl Text<'_> {
         range.contains(&number).then_some(number)
     }
 
+    /// `2024-01-02 03:04:05`, which nearly all are: what the general way makes of it, faster.
+    fn usual(&mut self) -> Option<Date> {
+        let &[y, e, a, r, b'-', m, o, b'-', d, f, b' ', h, i, b':', n, j, b':', s, k] =
+            self.bytes.first_chunk::<19>()?
+        else {
+            return None;
+        };
+        let digits = [y, e, a, r, m, o, d, f, h, i, n, j, s, k];
+        if !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let two = |tens: u8, ones: u8| u32::from(tens - b'0') * 10 + u32::from(ones - b'0');
+        let year = Some(i64::from(two(y, e) * 100 + two(a, r)));
+        let (month, day, hour) = (two(m, o), two(d, f), two(h, i));
+        let (minute, second) = (two(n, j), two(s, k));
+        let is_time = hour <= 24 && minute <= 59 && second <= 60;
+        if !(1..=12).contains(&month) || !(1..=31).contains(&day) || !is_time {
+            return None;
+        }
+        self.at = 19;
+        let micros = second * 1_000_000 + self.fraction()?;
+        let (minute, offset) = (hour * 60 + minute, self.offset()?);
+        Some(Date { year, month, day, minute, micros, offset })
+    }
+
     fn date(&mut self) -> Option<Date> {
+        if let Some(date) = self.usual() {
+            return Some(date);
+        }
+        self.at = 0;
         let (first, digits) = self.digits(8)?;
         let (year, month, day) = match (digits, self.peek()) {
             (4, b'-') => {

@@ -125,31 +125,44 @@ pub(super) struct End {
 /// The search for the end of an event, which goes on where it was when there are more bytes.
 #[derive(Debug)]
 pub(super) struct Search {
-    format: Format,
-    json: json::Search,
-    xml: xml::Search,
+    within: Within,
     /// Where the first line begins that was not looked at.
     line: usize,
     /// How far its end was searched for.
     searched: usize,
 }
 
+#[derive(Debug)]
+enum Within {
+    Text,
+    Json(json::Search),
+    Xml(xml::Search),
+}
+
 impl Search {
     pub(super) fn new(format: Format) -> Search {
-        let (json, xml) = (json::Search::default(), xml::Search::default());
-        Search { format, json, xml, line: 0, searched: 0 }
+        let within = match format {
+            Format::Text => Within::Text,
+            Format::Json => Within::Json(json::Search::default()),
+            Format::Xml => Within::Xml(xml::Search::default()),
+        };
+        Search { within, line: 0, searched: 0 }
     }
 
     pub(super) fn format(&self) -> Format {
-        self.format
+        match self.within {
+            Within::Text => Format::Text,
+            Within::Json(_) => Format::Json,
+            Within::Xml(_) => Format::Xml,
+        }
     }
 
     /// Where the event ends that `bytes` begin with, if that is there; `ended` says that no more will follow.
     pub(super) fn end(&mut self, bytes: &[u8], ended: bool) -> Option<End> {
-        let end = match self.format {
-            Format::Text => return self.text(bytes, ended),
-            Format::Json => json::end(bytes, &mut self.json),
-            Format::Xml => xml::end(bytes, &mut self.xml),
+        let end = match &mut self.within {
+            Within::Text => return self.text(bytes, ended),
+            Within::Json(search) => json::end(bytes, search),
+            Within::Xml(search) => xml::end(bytes, search),
         };
         // One that is torn would take all that follow with it.
         if let Some(next) = self.next_ad(&bytes[..end.unwrap_or(bytes.len())]) {
@@ -203,7 +216,7 @@ impl Search {
             let line = bytes.get(self.line..)?;
             let new = match (self.line, line.first()) {
                 (1.., Some(b'{')) => true,
-                (1.., Some(b'<')) => self.format == Format::Xml && is_element(line),
+                (1.., Some(b'<')) => matches!(self.within, Within::Xml(_)) && is_element(line),
                 _ => false,
             };
             if new {

@@ -1,4 +1,5 @@
 //! HTCondor's tools, played by shell scripts: they note what they were called with, and print what they were told to.
+#![allow(clippy::unwrap_used, reason = "what unwraps none fails its test")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,11 +11,13 @@ use tempfile::TempDir;
 /// A folder of tools that are none.
 pub(crate) struct Tools(TempDir);
 
-/// Notes its words, a line each, and what it can read; then says and ends as the files beside it say.
+/// Notes its words, by one write as others look and note theirs, and what it can read; then says and ends as the files beside it say.
 const TOOL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 99
 name=$(basename "$0")
-{ printf '%s' "$name"; for word in "$@"; do printf '|%s' "$word"; done; echo; } >> calls
+line=$name
+for word in "$@"; do line="$line|$word"; done
+printf '%s\n' "$line" >> calls
 cat > "$name.in"
 [ -e "$name.do" ] && . "./$name.do"
 [ -e "$name.out" ] && cat "$name.out"

@@ -221,7 +221,7 @@ fn cluster_remove(lines: Lines<'_>) -> ClusterRemove<'_> {
     remove
 }
 
-/// `Materialized 100 jobs from 10 items.	Complete`.
+/// `Materialized 100 jobs from 10 items.`, a tab, and `Complete`.
 fn materialized(line: &str) -> Option<(i64, i64, i64)> {
     let (jobs, rest) = number(line.strip_prefix("Materialized ")?)?;
     let (items, rest) = number(rest.strip_prefix(" jobs from ")?)?;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use memchr::memchr;
-
 use super::lines::{Lines, codes, number, real, said, trim};
 use crate::condor::ending::{Ended, Evicted, Resource, Terminated, Usage};
 
@@ -47,7 +45,7 @@ impl<'a> Ending<'a> {
             let trimmed = trim(line);
             match trimmed.as_bytes().first() {
                 None => columns = None,
-                _ if columns.is_some() && line.contains(" :") => {
+                _ if columns.is_some() && line.bytes().any(|byte| byte == b':') => {
                     ending.resources.extend(columns.as_ref().and_then(|all| row(line, all)));
                 }
                 Some(b'U') if ending.usage(trimmed).is_some() => {}
@@ -164,7 +162,7 @@ pub(super) fn is_about_the_end(line: &str) -> bool {
 /// `12  -  What`: both.
 #[inline]
 pub(super) fn dashed(line: &str) -> Option<(&str, &str)> {
-    let end = memchr(b' ', line.as_bytes())?;
+    let end = line.bytes().position(|byte| byte == b' ')?;
     Some((&line[..end], line[end..].strip_prefix("  -  ")?))
 }
 
@@ -208,15 +206,16 @@ impl Columns {
 
 /// `   Memory (MB)          :      100     2048      2048 `.
 fn row<'a>(line: &'a str, columns: &Columns) -> Option<Resource<'a>> {
-    let (name, cells) = line.split_once(" :")?;
-    let name = trim(name);
-    let name = name.split_once(" (").map_or(name, |(name, _)| name);
+    let colon = line.bytes().position(|byte| byte == b':')?;
+    let (name, cells) = (trim(&line[..colon]), &line[colon + 1..]);
+    let unit = name.bytes().position(|byte| byte == b'(');
+    let name = unit.map_or(name, |unit| trim(&name[..unit]));
     let mut resource = Resource { name, ..Resource::default() };
     let (mut numbers, mut count) = ([(0.0, 0); 3], 0);
     let mut at = 0;
     while let Some(blanks) = cells.as_bytes()[at..].iter().position(|byte| *byte != b' ') {
         let start = at + blanks;
-        let len = memchr(b' ', &cells.as_bytes()[start..]).unwrap_or(cells.len() - start);
+        let len = cells.as_bytes()[start..].iter().take_while(|byte| **byte != b' ').count();
         match real(&cells[start..start + len]) {
             Some(number) if count < numbers.len() => numbers[count] = (number, start + len),
             _ => {
@@ -247,12 +246,12 @@ mod tests {
 
     const HEAD: &str = "\tPartitionable Resources :    Usage  Request Allocated Assigned";
 
-    fn of(rows: &str) -> Vec<(Option<f64>, Option<f64>, Option<f64>, Option<String>)> {
-        let text = format!("{HEAD}\n{rows}");
-        let ending = Ending::of(Lines::of(&text));
-        let each =
-            |r: &Resource<'_>| (r.used, r.requested, r.allocated, r.assigned.map(str::to_owned));
-        ending.resources.iter().map(each).collect()
+    fn of(row: &str) -> String {
+        let text = format!("{HEAD}\n{row}");
+        let cells = |r: &Resource<'_>| {
+            format!("{:?} {:?} {:?} {:?}", r.used, r.requested, r.allocated, r.assigned)
+        };
+        Ending::of(Lines::of(&text)).resources.iter().map(cells).collect()
     }
 
     #[test]
@@ -302,8 +301,9 @@ mod tests {
                 None,
             ),
         ] {
-            let expected = (used, requested, allocated, assigned.map(str::to_owned));
-            assert_eq!(of(row), [expected], "{row}");
+            let assigned: Option<&str> = assigned;
+            let expected = format!("{used:?} {requested:?} {allocated:?} {assigned:?}");
+            assert_eq!(of(row), expected, "{row}");
         }
     }
 
