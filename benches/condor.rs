@@ -1,4 +1,4 @@
-//! What it costs to read HTCondor's logs of text: bytes to events, to what they say, and to the ads that HTCondor makes of them.
+//! What it costs to read HTCondor's logs of text: bytes to events, to what they say, to the ads that HTCondor makes of them, and to jobs.
 //! Asserts nothing.
 //!
 //! ```sh
@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use harness::{Case, interleave};
 use milepost::Timestamp;
-use milepost::condor::{Event, EventType, Parser, Zone};
+use milepost::condor::{Event, EventType, Jobs, Parser, Zone};
 
 const EVENTS: usize = 1_000_000;
 
@@ -75,6 +75,10 @@ fn main() {
         Case::new("events", 1, || read(&log, |event| _ = black_box(event.key()))),
         Case::new("and what they say", 1, || read(&log, |event| _ = black_box(event.body()))),
         Case::new("and their ads", 1, || read(&log, |event| _ = black_box(event.attributes()))),
+        Case::new("and what becomes of jobs", 1, || {
+            let mut jobs = Jobs::new();
+            read(&log, |event| jobs.apply(event))
+        }),
     ];
     interleave(ROUNDS, &mut cases);
     let title = format!("reading {EVENTS} events of {bytes:.0} bytes");
