@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::JobStatus;
 use crate::condor::JobKey;
-use crate::condor::repair::Known;
+use crate::condor::jobs::repair::Known;
 use crate::model::TaskState;
 
 /// What was found of a job by asking.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::tool::Invocation;
 use super::which::Which;
-use crate::condor::{JobKey, naming};
+use crate::condor::JobKey;
+use crate::condor::jobs::naming;
 use crate::model::Timestamp;
 
 /// What is to be submitted: a description of jobs, in HTCondor's language, as text or in a file; or a DAG.

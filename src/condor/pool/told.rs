@@ -4,7 +4,7 @@ use super::JobStatus;
 use super::job_ad::JobAd;
 use super::reconcile::Repair;
 use crate::condor::Ended;
-use crate::condor::states::how;
+use crate::condor::jobs::states::how;
 use crate::job::Observation;
 use crate::model::{Property, TaskState};
 
