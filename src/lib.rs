@@ -52,7 +52,7 @@
 //! - `local` (default): [`LocalScheduler`], on tokio. Without it, the crate has no runtime in it, and all the rest works.
 //! - `command` (default, on Unix): [`Command`], a program as a task. It needs no runtime.
 //! - `event-log`: `event_log`, what jobs tell written to files, followed and read again.
-//! - `condor`: `condor`, the jobs of an HTCondor pool.
+//! - `condor`: `condor`, jobs of an HTCondor pool, by its event logs and its tools.
 //! - `cli`: the `milepost` command.
 //! - `tracker`: `Tracker`, which knows all jobs of a process. It needs no runtime.
 //! - `indicatif`: `view::terminal`, a job's bars in a terminal.
@@ -120,6 +120,11 @@ mod readme {}
 #[cfg(all(doctest, unix, feature = "command"))]
 #[doc = include_str!("../docs/commands.md")]
 mod commands_guide {}
+
+/// The examples of the guide to HTCondor, as tests.
+#[cfg(all(doctest, unix, feature = "condor"))]
+#[doc = include_str!("../docs/condor.md")]
+mod condor_guide {}
 
 /// The examples of the guide to the event log, as tests.
 #[cfg(all(doctest, feature = "local", feature = "event-log"))]

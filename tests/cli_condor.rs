@@ -100,6 +100,30 @@ fn times_are_in_the_zone_that_is_given_or_that_of_the_environment() {
 }
 
 #[test]
+fn progress_is_told_by_the_times_of_the_log() {
+    let output = condor(&["log", "--as-job", "--json", &log_of("chirp.log")]);
+    let mut told = Vec::new();
+    for line in text(&output.stdout).lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        if event["event"] == "task_progress_updated" && event["task"] == 0 {
+            told.push((
+                event["progress"].as_f64(),
+                event["at"].as_str().unwrap()[11..23].to_owned(),
+            ));
+        }
+    }
+    let at = |percent, at: &str| (Some(percent), at.to_owned());
+    let expected = [
+        at(0.0, "19:11:01.200"),
+        at(25.0, "19:11:04.200"),
+        at(50.0, "19:11:07.200"),
+        at(75.0, "19:11:10.200"),
+        at(100.0, "19:11:13.200"),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn as_jobs_it_is_an_event_log_that_the_other_commands_read() {
     let output = condor(&["log", "--as-job", "--json", &log_of("fmt_json.log")]);
     ends(&output, 0);

@@ -46,6 +46,8 @@ enum Time {
     System,
     Manual {
         origin: Instant,
+        /// The time of day there.
+        since_1970: Duration,
         passed: Mutex<Duration>,
         advancing: ReentrantMutex<()>,
     },
@@ -93,7 +95,7 @@ impl Clock {
     pub(crate) fn wall_micros(&self) -> u64 {
         let since_1970 = match &self.0.time {
             Time::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-            Time::Manual { passed, .. } => MANUAL_ORIGIN + *passed.lock(),
+            Time::Manual { since_1970, passed, .. } => *since_1970 + *passed.lock(),
             Time::Told(micros) => return micros.load(Ordering::Relaxed),
         };
         since_1970.as_secs().saturating_mul(1_000_000) + u64::from(since_1970.subsec_micros())
@@ -241,8 +243,14 @@ impl ManualClock {
     /// A clock that shows noon of 2020-01-01 UTC.
     #[expect(clippy::new_without_default, reason = "there is no such thing as the default time")]
     pub fn new() -> ManualClock {
+        ManualClock::at(MANUAL_ORIGIN)
+    }
+
+    /// The same of another time of day, since 1970.
+    pub(super) fn at(since_1970: Duration) -> ManualClock {
         ManualClock(Clock::new(Time::Manual {
             origin: Instant::now(),
+            since_1970,
             passed: Mutex::default(),
             advancing: ReentrantMutex::new(()),
         }))
@@ -256,7 +264,7 @@ impl ManualClock {
     /// Lets `by` pass. All timers that come due are rung on this thread, in order and each at its own time, before it
     /// returns; timers that they arm in turn as well.
     pub fn advance(&self, by: Duration) {
-        let Time::Manual { origin, passed, advancing } = &self.0.0.time else { return };
+        let Time::Manual { origin, passed, advancing, .. } = &self.0.0.time else { return };
         // What is rung may advance the clock in turn; other threads wait.
         let _one_at_a_time = advancing.lock();
         let until = passed.lock().saturating_add(by).min(MANUAL_END);

@@ -55,6 +55,11 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Of logs that are read afterwards.
+    pub(super) fn by_log_time() -> Told {
+        Told { jobs: Jobs::builder().by_log_time().build(), ..Told::default() }
+    }
+
     /// Takes what was read of a log.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Jobs)) {
         change(&mut self.jobs);

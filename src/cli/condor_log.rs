@@ -96,7 +96,7 @@ fn read_events(args: &LogArgs) -> Result<Exit, UsageError> {
 
 fn read_jobs(args: &LogArgs) -> Result<Exit, UsageError> {
     let mut printer = Printer::new(args, Lines::new(args.json));
-    let (mut printed, mut cursor, mut told) = (Ok(()), Cursor::default(), Told::default());
+    let (mut printed, mut cursor, mut told) = (Ok(()), Cursor::default(), Told::by_log_time());
     // Whatever there is, is there at once.
     let mut cx = Context::from_waker(Waker::noop());
     let mut print_all = |printer: &mut Printer<Lines>, told: &mut Told| {

@@ -83,7 +83,7 @@ fn said_by_event_log(file: &Path) -> Result<Said, UsageError> {
 }
 
 fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Result<Said, UsageError> {
-    let (mut jobs, mut opened) = (Jobs::new(), Vec::new());
+    let (mut jobs, mut opened) = (Jobs::builder().by_log_time().build(), Vec::new());
     let mut problems = Problems::of(Format::Condor);
     for file in files {
         let reader = condor::Reader::open(file).map_err(|error| UsageError::of("", &error))?;

@@ -4,10 +4,19 @@ use std::sync::Arc;
 
 use super::fold::Jobs;
 use super::measure::{Measure, PatternError};
+use crate::base::ToldClock;
 
 #[derive(Debug, Clone)]
 pub(in crate::condor) struct Settings {
     pub(in crate::condor) measure: Arc<Measure>,
+    by_log_time: bool,
+}
+
+impl Settings {
+    /// A clock for one job.
+    pub(in crate::condor) fn clock(&self) -> ToldClock {
+        if self.by_log_time { ToldClock::replayed() } else { ToldClock::live() }
+    }
 }
 
 /// How events become [`Jobs`]: where jobs say how far they are.
@@ -30,7 +39,9 @@ pub struct JobsBuilder {
 
 impl JobsBuilder {
     pub(in crate::condor) fn new() -> JobsBuilder {
-        JobsBuilder { settings: Settings { measure: Arc::new(Measure::usual()) } }
+        JobsBuilder {
+            settings: Settings { measure: Arc::new(Measure::usual()), by_log_time: false },
+        }
     }
 
     /// Progress is in what jobs write by `condor_chirp ulog`, where a regular expression finds it. What its groups are called says
@@ -47,6 +58,13 @@ impl JobsBuilder {
     /// that is known.
     pub fn progress_attribute(mut self, name: impl Into<Arc<str>>, total: Option<f64>) -> Self {
         self.settings.measure = Arc::new(Measure::Attribute { name: name.into(), total });
+        self
+    }
+
+    /// Windows of progress close by the times of the log, and not as time passes: for logs that are read afterwards. All
+    /// progress that was reported in windows of its own is then told, and the same each time.
+    pub fn by_log_time(mut self) -> Self {
+        self.settings.by_log_time = true;
         self
     }
 

@@ -53,7 +53,7 @@ use crate::job::Job;
 /// All events are of one schedd. Tasks that have not ended when the `Jobs` are dropped are interrupted, as nobody tells of them any more.
 #[derive(Debug)]
 pub struct Jobs {
-    settings: Settings,
+    pub(in crate::condor) settings: Settings,
     pub(in crate::condor) groups: HashMap<Of, Group>,
     /// The DAGs that clusters belong to, by the log that names them.
     pub(in crate::condor) nodes: HashMap<i64, Arc<Path>>,
@@ -229,7 +229,7 @@ impl Jobs {
 
     /// The group with a job that takes tasks.
     fn opened_group(&mut self, of: &Of, event: &Event, body: &Body<'_>) -> Option<&mut Group> {
-        let Jobs { groups, dags, opened, .. } = self;
+        let Jobs { settings, groups, dags, opened, .. } = self;
         let group = groups.entry(of.clone()).or_insert_with(|| match of {
             Of::Cluster(cluster) => {
                 let submit = match body {
@@ -238,10 +238,10 @@ impl Jobs {
                 };
                 let batch = naming::batch(event, submit);
                 let name = batch.map_or_else(|| format!("cluster {cluster}"), String::from);
-                Group::new(name, vec![("cluster", (*cluster).into())])
+                Group::new(name, vec![("cluster", (*cluster).into())], settings.clock())
             }
             Of::Dag(log) => {
-                let mut dag = Group::new(naming::dag_name(log), Vec::new());
+                let mut dag = Group::new(naming::dag_name(log), Vec::new(), settings.clock());
                 dag.goes_on = dags.get(log).copied().unwrap_or(true);
                 dag
             }
@@ -294,8 +294,7 @@ impl Jobs {
     /// until this is dropped.
     pub fn finish(&mut self) {
         for group in self.groups.values_mut() {
-            group.fail_broken();
-            group.close();
+            group.finish();
         }
     }
 
@@ -531,6 +530,24 @@ mod tests {
         log.plain(&[0, 1]).of(2, error).plain(&[12]);
         log.0.finish();
         assert_eq!(log.task().0, Held);
+    }
+
+    #[test]
+    fn progress_is_told_by_the_times_of_the_log_where_that_is_wanted() {
+        let mut log = Log(Jobs::builder().by_log_time().build(), 0);
+        log.plain(&[0, 1]);
+        let job = log.0.job(114).expect("there is one");
+        let mut progress = job.task_progress_updated();
+        for info in ["progress 10%", "progress 20%", "progress 30%"] {
+            log.of(8, Body::Generic { info });
+        }
+        let mut told = || {
+            let told = std::iter::from_fn(|| progress.try_recv());
+            told.map(|it| (it.progress, it.at.as_micros())).collect::<Vec<_>>()
+        };
+        assert_eq!(told(), [(Some(10.0), 3_200_000), (Some(20.0), 4_200_000)]);
+        log.0.finish();
+        assert_eq!(told(), [(Some(30.0), 5_200_000)]);
     }
 
     #[test]

@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::procs::Procs;
 use crate::base::ToldClock;
 use crate::condor::events::body::Body;
 use crate::job::{Job, Observation, OpenJob, TaskReporter};
 use crate::model::{Property, TaskState, Timestamp};
+
+/// Within that time, what was reported last is told.
+const WINDOWS: Duration = Duration::from_secs(1);
 
 /// A cluster and a number in it.
 pub(in crate::condor) type Number = (i64, i64);
@@ -45,11 +49,15 @@ pub(in crate::condor) struct Live {
 }
 
 impl Group {
-    pub(in crate::condor) fn new(name: impl Into<Arc<str>>, properties: Notes) -> Group {
+    pub(in crate::condor) fn new(
+        name: impl Into<Arc<str>>,
+        properties: Notes,
+        clock: ToldClock,
+    ) -> Group {
         Group {
             name: name.into(),
             properties,
-            clock: ToldClock::new(),
+            clock,
             open: None,
             job: None,
             live: HashMap::new(),
@@ -163,6 +171,14 @@ impl Group {
         if self.is_done() {
             self.close();
         }
+    }
+
+    /// Nothing more will be told.
+    pub(in crate::condor) fn finish(&mut self) {
+        self.fail_broken();
+        self.close();
+        // After what has ended: that ended when it was told.
+        self.clock.end(WINDOWS);
     }
 
     /// Takes no more tasks: the job ends with those that it has.

@@ -29,20 +29,17 @@ impl Jobs {
         jobs: usize,
         at: Timestamp,
     ) -> Option<Job> {
-        let name = format!("cluster {cluster}");
-        let job = self.wait_for(
-            Of::Cluster(cluster),
-            || Group::new(name, vec![("cluster", cluster.into())]),
-            at,
-        )?;
+        let (name, clock) = (format!("cluster {cluster}"), self.settings.clock());
+        let new = || Group::new(name, vec![("cluster", cluster.into())], clock);
+        let job = self.wait_for(Of::Cluster(cluster), new, at)?;
         self.groups.get(&Of::Cluster(cluster))?.expect(jobs);
         Some(job)
     }
 
     /// The same of a DAG, by the log of its nodes.
     pub(in crate::condor) fn await_dag(&mut self, nodes: &Path, at: Timestamp) -> Option<Job> {
-        let name = naming::dag_name(nodes);
-        self.wait_for(Of::Dag(nodes.into()), || Group::new(name, Vec::new()), at)
+        let (name, clock) = (naming::dag_name(nodes), self.settings.clock());
+        self.wait_for(Of::Dag(nodes.into()), || Group::new(name, Vec::new(), clock), at)
     }
 
     fn wait_for(&mut self, of: Of, new: impl FnOnce() -> Group, at: Timestamp) -> Option<Job> {

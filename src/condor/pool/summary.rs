@@ -1,6 +1,7 @@
 //! [`Summary`]: how many jobs of a queue are in which state. Asks nobody.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::JobStatus;
 
@@ -41,6 +42,19 @@ impl Summary {
     }
 }
 
+/// `2 idle, 1 held`, or `no jobs`.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("no jobs");
+        }
+        for (n, (status, count)) in self.0.iter().enumerate() {
+            write!(f, "{}{count} {status}", if n > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +64,8 @@ mod tests {
         let mut summary = Summary::parse("1\n2\n\n2\n").expect("numbers");
         summary.add(Summary::parse("5\n").expect("a number"));
         assert_eq!((summary.count(JobStatus::Running), summary.total()), (2, 4));
+        assert_eq!(summary.to_string(), "1 idle, 2 running, 1 held");
+        assert_eq!(Summary::default().to_string(), "no jobs");
         assert!(Summary::parse("condor_q: nonsense").is_err());
     }
 }
