@@ -119,6 +119,8 @@ fn progress_is_told_by_the_times_of_the_log() {
         at(50.0, "19:11:07.200"),
         at(75.0, "19:11:10.200"),
         at(100.0, "19:11:13.200"),
+        // What is noted of its end.
+        at(100.0, "19:11:17.000"),
     ];
     assert_eq!(told, expected);
 }
