@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::stream::{BoxStream, Stream, StreamExt as _};
+use futures::stream::{BoxStream, Stream};
 
-use super::driver::{Cancel, CancelWhich};
+use super::cancel::{Cancel, CancelWhich, canceled};
 use super::job_ad::JobAd;
 use super::poll::{Asked, Queue};
 use super::reconcile::{Found, Reconciler, Repair};
@@ -22,7 +22,7 @@ use crate::condor::jobs::fold::Of;
 use crate::condor::jobs::repair::Known;
 use crate::condor::{Event, Follower, JobKey, Jobs, ReadError, Zone};
 use crate::job::Job;
-use crate::model::{CauseKind, JobState, Timestamp};
+use crate::model::Timestamp;
 
 /// A log that is followed.
 pub(super) struct Log {
@@ -399,26 +399,4 @@ impl Batches {
         self.jobs.forget_ended();
         self.logs.len() < before
     }
-}
-
-/// What somebody cancels of a job, as it comes.
-fn canceled(job: &Job, cluster: i64) -> BoxStream<'static, Cancel> {
-    let said = |cause: Option<Arc<crate::model::Cause>>| {
-        let cause = cause.filter(|cause| cause.kind == CauseKind::Canceled)?;
-        Some(cause.message.as_deref().unwrap_or("canceled").to_owned())
-    };
-    let whole = job.job_state_changed().filter_map(move |event| {
-        let reason = if event.to == JobState::Canceling { said(event.cause) } else { None };
-        let cancel = |reason| Cancel { which: CancelWhich::Cluster(cluster), reason };
-        std::future::ready(reason.map(cancel))
-    });
-    let core = job.clone();
-    let tasks = job.task_state_changed().filter_map(move |event| {
-        // With the job, all of its tasks are.
-        let is_whole = core.state() == JobState::Canceling || core.is_ended();
-        let reason = if is_whole { None } else { said(event.cause) };
-        let which = CancelWhich::Task(cluster, event.task);
-        std::future::ready(reason.map(|reason| Cancel { which, reason }))
-    });
-    futures::stream::select(whole, tasks).boxed()
 }

@@ -14,6 +14,7 @@ use super::PoolError;
 use super::action::{Action, Done};
 use super::ask::Asker;
 use super::batches::{Asks, Batches, Log};
+use super::cancel::Cancel;
 use super::job_ad::JobAd;
 use super::poll::{Queue, history, queue};
 use super::submit::Submitted;
@@ -25,21 +26,6 @@ use crate::condor::JobKey;
 #[derive(Debug)]
 pub(super) enum Request {
     Track(Submitted, oneshot::Sender<Result<Tracked, PoolError>>),
-}
-
-/// Somebody has canceled this.
-#[derive(Debug)]
-pub(super) struct Cancel {
-    pub(super) which: CancelWhich,
-    pub(super) reason: String,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum CancelWhich {
-    /// A whole submission, by its cluster.
-    Cluster(i64),
-    /// A task of it.
-    Task(i64, crate::model::TaskId),
 }
 
 /// What is asked just now.

@@ -6,6 +6,7 @@ mod action;
 mod ask;
 mod batches;
 mod call;
+mod cancel;
 mod driver;
 mod error;
 mod handle;
