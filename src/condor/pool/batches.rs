@@ -20,9 +20,9 @@ use super::which::Which;
 use crate::base::Clock;
 use crate::condor::jobs::fold::Of;
 use crate::condor::jobs::repair::Known;
-use crate::condor::{Event, Follower, JobKey, Jobs, ReadError, Zone};
+use crate::condor::{self, Follower, JobKey, Jobs, ReadError, Zone};
 use crate::job::Job;
-use crate::model::{CauseKind, JobState, Timestamp};
+use crate::model::{Cause, CauseKind, Event, JobState, Property, TaskId, Timestamp};
 
 /// A log that is followed.
 pub(super) struct Log {
@@ -30,7 +30,7 @@ pub(super) struct Log {
     follower: Follower,
 }
 
-type Read = (Arc<Path>, Result<Event, ReadError>);
+type Read = (Arc<Path>, Result<condor::Event, ReadError>);
 
 impl Log {
     pub(super) fn path(&self) -> &Path {
@@ -76,6 +76,8 @@ struct Batch {
     absent: u32,
     polls: u32,
     is_canceled: bool,
+    /// Of how many jobs it may still be heard that somebody cancels them.
+    listened: u32,
 }
 
 /// So many polls without a job in the queue are the end of a cluster.
@@ -148,12 +150,13 @@ impl Batches {
                 jobs.extend(batch.dag_job.iter().chain([&batch.job]).cloned());
                 continue;
             }
-            let count = usize::try_from(range.last - range.first + 1).unwrap_or(0);
-            let Some(job) = self.jobs.await_cluster(cluster, count, at) else { continue };
+            let Some(job) = self.jobs.await_cluster(cluster, range.count(), at) else { continue };
             cancels.push(canceled(&job, cluster));
+            let mut listened = 1;
             let dag_job = nodes.as_ref().and_then(|nodes| self.jobs.await_dag(nodes, at));
             if let Some(dag) = &dag_job {
                 cancels.push(canceled(dag, cluster));
+                listened += 1;
                 jobs.push(dag.clone());
             }
             jobs.push(job.clone());
@@ -169,6 +172,7 @@ impl Batches {
                 absent: 0,
                 polls: 0,
                 is_canceled: false,
+                listened,
             };
             for log in &batch.logs {
                 *self.logs.entry(log.clone()).or_default() += 1;
@@ -184,7 +188,7 @@ impl Batches {
     }
 
     /// Takes what was read of a log. Whether the queue should be asked soon.
-    pub(super) fn take(&mut self, log: &Path, event: Result<Event, ReadError>) -> bool {
+    pub(super) fn take(&mut self, log: &Path, event: Result<condor::Event, ReadError>) -> bool {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -222,13 +226,16 @@ impl Batches {
                 let before = std::mem::replace(&mut batch.is_canceled, true);
                 (!before).then(|| Which::cluster(cluster))
             }
-            CancelWhich::Task(cluster, task) => {
+            CancelWhich::Job(cluster, key) => {
                 self.touched.insert(cluster);
                 let batch = self.batches.get(&cluster)?;
-                let of = batch.dag.clone().map(Of::Dag);
-                let mut groups = of.into_iter().chain([batch.of.clone()]);
-                let key = groups.find_map(|of| self.jobs.key_of(&of, task));
-                key.filter(|_| !batch.is_canceled).map(Which::from)
+                (!batch.is_canceled).then(|| key.into())
+            }
+            CancelWhich::Over(cluster) => {
+                self.touched.insert(cluster);
+                let batch = self.batches.get_mut(&cluster)?;
+                batch.listened = batch.listened.saturating_sub(1);
+                None
             }
         }
     }
@@ -370,9 +377,8 @@ impl Batches {
         jobs.caught_up();
         let mut is_less = false;
         for cluster in touched {
-            let ended = |batch: &Batch| {
-                batch.job.is_ended() && batch.dag_job.as_ref().is_none_or(Job::is_ended)
-            };
+            // Not before all was heard that was said before they ended.
+            let ended = |batch: &Batch| batch.listened == 0;
             if self.batches.get(&cluster).is_some_and(ended) {
                 is_less |= self.forget(cluster);
             }
@@ -401,24 +407,38 @@ impl Batches {
     }
 }
 
-/// What somebody cancels of a job, as it comes.
+/// What somebody cancels of a job, as it comes, and that nothing more comes.
 fn canceled(job: &Job, cluster: i64) -> BoxStream<'static, Cancel> {
-    let said = |cause: Option<Arc<crate::model::Cause>>| {
+    let said = |cause: Option<Arc<Cause>>| {
         let cause = cause.filter(|cause| cause.kind == CauseKind::Canceled)?;
         Some(cause.message.as_deref().unwrap_or("canceled").to_owned())
     };
-    let whole = job.job_state_changed().filter_map(move |event| {
-        let reason = if event.to == JobState::Canceling { said(event.cause) } else { None };
-        let cancel = |reason| Cancel { which: CancelWhich::Cluster(cluster), reason };
-        std::future::ready(reason.map(cancel))
+    let (told, mut is_whole) = (job.clone(), false);
+    let cancels = job.events().filter_map(move |event| {
+        std::future::ready(match event {
+            Event::JobStateChanged(event) if event.to == JobState::Canceling => {
+                is_whole = true;
+                let which = CancelWhich::Cluster(cluster);
+                said(event.cause).map(|reason| Cancel { which, reason })
+            }
+            // With the job, all of its tasks are.
+            Event::TaskStateChanged(event) if !is_whole => said(event.cause).and_then(|reason| {
+                let which = CancelWhich::Job(cluster, key_of(&told, event.task)?);
+                Some(Cancel { which, reason })
+            }),
+            _ => None,
+        })
     });
-    let core = job.clone();
-    let tasks = job.task_state_changed().filter_map(move |event| {
-        // With the job, all of its tasks are.
-        let is_whole = core.state() == JobState::Canceling || core.is_ended();
-        let reason = if is_whole { None } else { said(event.cause) };
-        let which = CancelWhich::Task(cluster, event.task);
-        std::future::ready(reason.map(|reason| Cancel { which, reason }))
-    });
-    futures::stream::select(whole, tasks).boxed()
+    let over = Cancel { which: CancelWhich::Over(cluster), reason: String::new() };
+    cancels.chain(futures::stream::iter([over])).boxed()
+}
+
+/// Which of HTCondor's jobs a task is, by what is noted of it; none if it is a node that runs nothing.
+fn key_of(job: &Job, task: TaskId) -> Option<JobKey> {
+    let noted = job.task_snapshot(task).ok()?.properties;
+    let number = |name| match noted.get(name)? {
+        Property::Int(number) => Some(*number),
+        _ => None,
+    };
+    Some(JobKey::new(number("cluster").filter(|cluster| *cluster > 0)?, number("proc")?))
 }
