@@ -57,6 +57,18 @@ impl Log {
     }
 }
 
+/// Lets the system's times of files go on: they count in ticks.
+fn later() {
+    let times = tempfile::tempdir().unwrap();
+    let changed = || {
+        let path = times.path().join("now");
+        fs::write(&path, "").unwrap();
+        fs::metadata(path).unwrap().modified().unwrap()
+    };
+    let before = changed();
+    while changed() == before {}
+}
+
 /// What comes until there is nothing more: the jobs' numbers, or what is wrong.
 fn told(items: impl Iterator<Item = Result<Event, ReadError>>) -> Vec<String> {
     let told = items.map(|item| match item {
@@ -271,6 +283,89 @@ fn files_that_came_while_the_one_that_was_read_went_are_read() {
     }
     // Of five files there are three; those of 1 and 2 are gone.
     assert_eq!(now(&mut follower), ["replaced", "3", "4", "5"]);
+}
+
+#[test]
+fn the_file_that_was_renamed_last_is_the_one_before_whatever_it_is_called() {
+    let log = Log::new();
+    // As one was left by a pool that kept several.
+    for number in 1..3 {
+        log.append(&event(number));
+        log.rotate(4);
+        later();
+    }
+    log.append(&event(3));
+    let mut follower = log.follower();
+    assert_eq!(now(&mut follower), ["3"]);
+    log.append(&event(4));
+    fs::rename(&log.path, log.beside(".old")).unwrap();
+    later();
+    log.append(&event(5));
+    assert_eq!(now(&mut follower), ["4", "5"]);
+    assert_eq!(told(log.reader().with_older()), ["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_file_that_is_missing_among_the_older_ones_hides_no_other() {
+    let log = Log::new();
+    log.append(&(event(1) + &event(2)));
+    let mut reader = log.reader();
+    reader.next().unwrap().unwrap();
+    log.rotate(4);
+    log.append(&event(3));
+    // In the middle of a second renaming.
+    fs::rename(log.beside(".1"), log.beside(".2")).unwrap();
+    let resumed = Reader::resume(&log.path, reader.cursor()).unwrap().zone(Zone::utc());
+    assert_eq!(told(resumed), ["2", "3"]);
+}
+
+#[test]
+fn each_file_that_ends_within_an_event_is_told_of() {
+    let log = Log::new();
+    log.append(&(event(1) + &event(2)[..20]));
+    log.rotate(4);
+    log.append(&event(3)[..20]);
+    assert_eq!(told(log.reader().with_older()), ["1", "torn", "torn"]);
+}
+
+#[test]
+fn a_file_with_the_number_of_one_that_is_gone_hides_none_that_came_between() {
+    let log = Log::new();
+    log.append(&event(1));
+    let mut follower = log.follower();
+    assert_eq!(now(&mut follower), ["1"]);
+    // Renamed twice, so that the first one is gone, and its number is given to the third one.
+    let kept = log.beside(".kept");
+    fs::rename(&log.path, &kept).unwrap();
+    later();
+    fs::write(log.beside(".old"), event(2)).unwrap();
+    fs::write(&kept, event(3)).unwrap();
+    fs::rename(&kept, &log.path).unwrap();
+    let told = now(&mut follower);
+    assert_eq!(&told[1..], ["2", "3"], "{told:?}");
+}
+
+#[test]
+fn older_files_are_read_first_also_if_there_was_none_at_the_beginning() {
+    let log = Log::new();
+    let mut follower = log.follower().with_older();
+    assert_eq!(now(&mut follower), [""; 0]);
+    log.append(&event(1));
+    log.rotate(4);
+    log.append(&event(2));
+    assert_eq!(now(&mut follower), ["1", "2"]);
+}
+
+#[test]
+fn a_file_that_was_empty_is_known_again() {
+    let log = Log::new();
+    log.append("");
+    let mut follower = log.follower();
+    assert_eq!(now(&mut follower), [""; 0]);
+    log.append(&event(1));
+    log.rotate(4);
+    log.append(&event(2));
+    assert_eq!(now(&mut follower), ["1", "2"]);
 }
 
 #[test]

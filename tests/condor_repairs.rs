@@ -382,6 +382,54 @@ fn cancelling_a_task_removes_its_job_and_is_tried_again_if_that_fails() {
 }
 
 #[test]
+fn a_removal_that_fails_is_tried_again_only_later() {
+    let set = Setting::new();
+    set.tools.fails("condor_rm", 1, "can't connect");
+    let job = set.track(1);
+    set.write(&[(0, 0, SUBMITTED)]);
+    set.until(|| is(&job, "7.0", TaskState::Submitted));
+    // A pool that isn't there is asked for long.
+    set.tools.does("condor_q", "while [ ! -e there ]; do sleep 0.01; done");
+    set.polls(1);
+    job.cancel("not this");
+    let removals = |of: &str| {
+        let is_of = |call: &&String| call.contains("_rm") && call.ends_with(of);
+        set.tools.calls().iter().filter(is_of).count()
+    };
+    while removals("|7") == 0 {
+        std::thread::yield_now();
+    }
+    // One after the other.
+    let other = Submitted::clusters([(8, 1)]).log(set.log());
+    set.tracking.track(&other).blocking().unwrap().job().cancel("nor this");
+    while removals("|8") == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(removals("|7"), 1);
+    std::fs::write(set.tools.path("there"), "").unwrap();
+    set.until(|| removals("|7") == 6);
+}
+
+#[test]
+fn a_task_that_was_canceled_is_removed_although_its_log_says_more_of_it() {
+    let set = Setting::new();
+    set.queue(&[(0, 1, ""), (1, 1, "")]);
+    set.tools.says("condor_rm", "ActionResult = 1\njob_7_0 = 1\n");
+    const JOBS: i64 = 60;
+    let job = set.track(JOBS);
+    let submitted: Vec<_> = (0..JOBS).map(|proc| (0, proc, SUBMITTED)).collect();
+    set.write(&submitted);
+    set.until(|| job.counts().total() == JOBS as usize);
+    let tasks: Vec<_> = job.snapshot().tasks.into_iter().map(|task| task.task).collect();
+    for (task, proc) in tasks.into_iter().zip(0..) {
+        job.cancel_task(task, "not this").unwrap();
+        set.write(&[(1, proc, RUNS)]);
+    }
+    let removed = || set.tools.calls().iter().filter(|call| call.contains("_rm")).count();
+    set.until(|| removed() == JOBS as usize);
+}
+
+#[test]
 fn all_that_is_tracked_is_asked_for_together_and_nothing_when_nothing_is() {
     let set = Setting::new();
     set.queue(&[(0, 2, "")]);

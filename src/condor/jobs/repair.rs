@@ -8,7 +8,7 @@ use super::group::Group;
 use super::naming;
 use crate::condor::events::key::JobKey;
 use crate::job::{Job, Observation};
-use crate::model::{Property, TaskId, TaskState, Timestamp};
+use crate::model::{Property, TaskState, Timestamp};
 
 /// What is known of one of HTCondor's jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,13 +94,6 @@ impl Jobs {
         // Nodes that run nothing are in no queue.
         let keys = group.live.keys().filter(|(cluster, _)| *cluster > 0);
         keys.map(|(cluster, proc)| JobKey::new(*cluster, *proc)).collect()
-    }
-
-    /// Which job a task is.
-    pub(in crate::condor) fn key_of(&self, of: &Of, task: TaskId) -> Option<JobKey> {
-        let mut live = self.groups.get(of)?.live.iter();
-        let (number, _) = live.find(|(_, live)| live.reporter.id() == task)?;
-        Some(JobKey::new(number.0, number.1))
     }
 
     /// Tells what was found out of a job that the log doesn't say. `dag` is the log of the nodes if it is a node of a DAG,

@@ -64,6 +64,9 @@ pub struct Reader {
     failed: bool,
 }
 
+/// More is not read twice: an event that grows and grows, or a file that is no log.
+const MUCH: u64 = 64 << 10;
+
 #[derive(Debug)]
 struct Open {
     path: PathBuf,
@@ -160,6 +163,7 @@ impl Reader {
             if parsed.is_some() {
                 self.cursor.offset = parser.offset();
                 self.told_torn = false;
+                know_better(&mut self.cursor, file, parser);
             }
             match parsed {
                 Some(Ok(event)) => return Ok(Some(event)),
@@ -172,7 +176,9 @@ impl Reader {
             match parser.read_from(file) {
                 Ok(0) => {
                     if !self.leave()? {
-                        self.open = None;
+                        if !self.is_amid_much() {
+                            self.open = None;
+                        }
                         return Ok(None);
                     }
                 }
@@ -193,13 +199,17 @@ impl Reader {
             return Ok(false);
         }
         self.seen = None;
-        if std::mem::take(&mut self.from_oldest)
-            && let Some(oldest) = files::older(&self.path).pop()
-        {
-            return self.begin(oldest);
+        let from_oldest = std::mem::take(&mut self.from_oldest);
+        while from_oldest && let Some(oldest) = files::older(&self.path).pop() {
+            let opened = open(&oldest).map_err(|source| self.io_error(source))?;
+            // All may be renamed meanwhile.
+            if let Some(file) = opened.filter(|_| files::older(&self.path).last() == Some(&oldest))
+            {
+                return self.begin(oldest, file).map(|()| true);
+            }
         }
-        let found =
-            files::find(&self.path, &self.cursor).map_err(|source| self.io_error(source))?;
+        let found = files::find(&self.path, &self.cursor, self.last)
+            .map_err(|source| self.io_error(source))?;
         match found {
             Some((path, file, head)) => {
                 let length = file.metadata().map_err(|source| self.io_error(source))?.len();
@@ -209,7 +219,10 @@ impl Reader {
                 self.read_on(path, file, head).map_err(|source| self.io_error(source))?;
                 Ok(true)
             }
-            None if there.is_none() => Ok(false),
+            None if there.is_none() => {
+                self.from_oldest = from_oldest;
+                Ok(false)
+            }
             None => Err(self.restart(there)),
         }
     }
@@ -225,15 +238,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Goes to the beginning of a file. False if it has gone meanwhile.
-    fn begin(&mut self, path: PathBuf) -> Result<bool, ReadError> {
-        (self.cursor, self.open) = (Cursor::default(), None);
-        let opened = open(&path).and_then(|file| {
-            let Some(file) = file else { return Ok(false) };
-            let head = Head::of(&files::beginning(&file)?);
-            self.read_on(path, file, head).map(|()| true)
-        });
-        opened.map_err(|source| self.io_error(source))
+    /// Goes to the beginning of a file.
+    fn begin(&mut self, path: PathBuf, file: File) -> Result<(), ReadError> {
+        (self.cursor, self.open, self.told_torn) = (Cursor::default(), None, false);
+        let begun =
+            files::beginning(&file).and_then(|bytes| self.read_on(path, file, Head::of(&bytes)));
+        begun.map_err(|source| self.io_error(source))
     }
 
     /// At the end of a file: false if it is the log's end for now.
@@ -269,24 +279,34 @@ impl Reader {
             self.seen = self.last;
             return Ok(false);
         }
-        match self.newer() {
-            Some(path) => self.begin(path),
-            // The next file is being made.
-            None => Ok(false),
+        // None while the next file is being made.
+        let Some(next) = self.newer() else { return Ok(false) };
+        let (_, newer) = &next;
+        let opened = open(newer).map_err(|source| {
+            (self.cursor, self.open) = (Cursor::default(), None);
+            ReadError::Io { file: newer.clone(), source: Arc::new(source) }
+        });
+        match opened? {
+            // All may be renamed meanwhile, this one before the one after it.
+            Some(file) if self.newer().as_ref() == Some(&next) => {
+                self.begin(next.1, file).map(|()| true)
+            }
+            _ => Ok(true),
         }
     }
 
-    /// The file after the one that was read, which was renamed.
-    fn newer(&self) -> Option<PathBuf> {
-        let this = self.last.map(|(identity, ..)| identity);
-        let is_this = |path: &PathBuf| {
-            let there = std::fs::metadata(path).ok().map(|found| stamp(&found).0);
-            there.is_some() && there == this
-        };
-        let mut files = files::older(&self.path);
-        files.insert(0, self.path.clone());
-        let at = files.iter().position(is_this)?;
-        files.into_iter().take(at).next_back().filter(|path| path.exists())
+    /// Where the file is that was read, which was renamed, and the one after it.
+    fn newer(&self) -> Option<(PathBuf, PathBuf)> {
+        let mut files = files::all(&self.path);
+        let at = files::position(&files, self.last?)?;
+        let newer = files.get(at.checked_sub(1)?).filter(|path| path.exists())?.clone();
+        Some((files.swap_remove(at), newer))
+    }
+
+    /// Whether so much was read that makes no event yet that it would be costly to read it again, whenever there is more.
+    fn is_amid_much(&self) -> bool {
+        let read = |open: &Open| open.parser.offset() + open.parser.pending() as u64;
+        self.open.as_ref().is_some_and(|open| read(open) - self.cursor.offset > MUCH)
     }
 
     /// Goes to the beginning of what is there now, and says why. Files that were written since the one that is gone are read
@@ -295,25 +315,44 @@ impl Reader {
         let (last, file) = (self.last.take(), self.path.clone());
         (self.cursor, self.open, self.seen, self.told_torn) =
             (Cursor::default(), None, None, false);
-        if last.is_some()
-            && last.map(|(identity, ..)| identity) == there.map(|(identity, ..)| identity)
-        {
-            return ReadError::Truncated { file };
-        }
         let since = last.and_then(|(.., modified)| modified);
         let is_unread = |path: &PathBuf| {
             let modified = std::fs::metadata(path).and_then(|found| found.modified()).ok();
             modified > since
         };
-        if let Some(oldest) = files::older(&self.path).into_iter().take_while(is_unread).last() {
+        if let Some(oldest) = files::older(&self.path).into_iter().take_while(is_unread).last()
+            && let Ok(Some(opened)) = open(&oldest)
+        {
             // If it can't be read, the next call says so.
-            _ = self.begin(oldest);
+            _ = self.begin(oldest, opened);
         }
-        ReadError::Replaced { file }
+        // Numbers of files are given again, so that it may be another one nevertheless.
+        match last.is_some()
+            && last.map(|(identity, ..)| identity) == there.map(|(identity, ..)| identity)
+        {
+            true => ReadError::Truncated { file },
+            false => ReadError::Replaced { file },
+        }
     }
 
     fn io_error(&self, source: io::Error) -> ReadError {
         ReadError::Io { file: self.path.clone(), source: Arc::new(source) }
+    }
+}
+
+/// A file that was nearly empty when it was opened is known by more of its beginning once that was read.
+fn know_better(cursor: &mut Cursor, file: &File, parser: &Parser) {
+    if cursor.head.length >= Head::LONGEST || u64::from(cursor.head.length) >= cursor.offset {
+        return;
+    }
+    let read = parser.offset() + parser.pending() as u64;
+    let beginning = files::beginning(file);
+    // What can't be read now, or is another beginning, is found at the end.
+    if let (Ok(bytes), Ok(_)) =
+        (beginning, io::Seek::seek(&mut { file }, io::SeekFrom::Start(read)))
+        && cursor.head.matches(&bytes)
+    {
+        cursor.head = Head::of(&bytes);
     }
 }
 
@@ -329,7 +368,8 @@ impl Iterator for Reader {
     fn next(&mut self) -> Option<Result<Event, ReadError>> {
         let read = self.read();
         // There may be nothing more, and it may be one of thousands.
-        if self.open.as_ref().is_some_and(|open| !open.is_full && open.parser.pending() == 0) {
+        let is_done = |open: &Open| !open.is_full && open.parser.pending() == 0;
+        if self.open.as_ref().is_some_and(is_done) && !self.is_amid_much() {
             self.open = None;
         }
         // A file that can't be read is told of once.
@@ -338,5 +378,43 @@ impl Iterator for Reader {
         }
         self.failed = matches!(read, Err(ReadError::Io { .. }));
         read.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = "008 (1.0.0) 2024-01-02 03:04:05 info\n...\n";
+
+    #[test]
+    fn a_file_that_is_written_just_as_it_is_opened_is_known_by_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.log");
+        std::fs::write(&path, "").unwrap();
+        let mut reader = Reader::at(&path, Cursor::default());
+        assert!(reader.enter().unwrap());
+        std::fs::write(&path, EVENT.repeat(2)).unwrap();
+        assert!(reader.next().unwrap().is_ok());
+        assert_eq!(reader.cursor().head, Head::of(EVENT.repeat(2).as_bytes()));
+        assert!(reader.next().unwrap().is_ok() && reader.next().is_none());
+    }
+
+    #[test]
+    fn what_is_no_event_yet_is_read_again_only_if_it_is_little() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.log");
+        let junk = "no event\n".repeat(10_000);
+        for (text, is_kept) in [(&junk[..], true), (&junk[..90], false), ("", false)] {
+            std::fs::write(&path, [EVENT, text].concat()).unwrap();
+            let mut reader = Reader::at(&path, Cursor::default());
+            assert!(reader.next().unwrap().is_ok() && reader.next().is_none());
+            assert_eq!(reader.open.is_some(), is_kept, "{}", text.len());
+            let cursor = reader.cursor();
+            std::fs::write(&path, [EVENT, text, EVENT].concat()).unwrap();
+            let rest: Vec<bool> = reader.map(|read| read.is_ok()).collect();
+            assert_eq!(rest, if text.is_empty() { vec![true] } else { vec![false, true] });
+            assert_eq!(cursor.offset(), EVENT.len() as u64);
+        }
     }
 }

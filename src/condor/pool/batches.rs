@@ -20,7 +20,7 @@ use super::which::Which;
 use crate::base::Clock;
 use crate::condor::jobs::fold::Of;
 use crate::condor::jobs::repair::Known;
-use crate::condor::{Event, Follower, JobKey, Jobs, ReadError, Zone};
+use crate::condor::{self, Follower, JobKey, Jobs, ReadError, Zone};
 use crate::job::Job;
 use crate::model::Timestamp;
 
@@ -30,7 +30,7 @@ pub(super) struct Log {
     follower: Follower,
 }
 
-type Read = (Arc<Path>, Result<Event, ReadError>);
+type Read = (Arc<Path>, Result<condor::Event, ReadError>);
 
 impl Log {
     pub(super) fn path(&self) -> &Path {
@@ -76,6 +76,8 @@ struct Batch {
     absent: u32,
     polls: u32,
     is_canceled: bool,
+    /// Of how many jobs it may still be heard that somebody cancels them.
+    listened: u32,
 }
 
 /// So many polls without a job in the queue are the end of a cluster.
@@ -148,12 +150,13 @@ impl Batches {
                 jobs.extend(batch.dag_job.iter().chain([&batch.job]).cloned());
                 continue;
             }
-            let count = usize::try_from(range.last - range.first + 1).unwrap_or(0);
-            let Some(job) = self.jobs.await_cluster(cluster, count, at) else { continue };
+            let Some(job) = self.jobs.await_cluster(cluster, range.count(), at) else { continue };
             cancels.push(canceled(&job, cluster));
+            let mut listened = 1;
             let dag_job = nodes.as_ref().and_then(|nodes| self.jobs.await_dag(nodes, at));
             if let Some(dag) = &dag_job {
                 cancels.push(canceled(dag, cluster));
+                listened += 1;
                 jobs.push(dag.clone());
             }
             jobs.push(job.clone());
@@ -169,6 +172,7 @@ impl Batches {
                 absent: 0,
                 polls: 0,
                 is_canceled: false,
+                listened,
             };
             for log in &batch.logs {
                 *self.logs.entry(log.clone()).or_default() += 1;
@@ -184,7 +188,7 @@ impl Batches {
     }
 
     /// Takes what was read of a log. Whether the queue should be asked soon.
-    pub(super) fn take(&mut self, log: &Path, event: Result<Event, ReadError>) -> bool {
+    pub(super) fn take(&mut self, log: &Path, event: Result<condor::Event, ReadError>) -> bool {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -222,13 +226,16 @@ impl Batches {
                 let before = std::mem::replace(&mut batch.is_canceled, true);
                 (!before).then(|| Which::cluster(cluster))
             }
-            CancelWhich::Task(cluster, task) => {
+            CancelWhich::Job(cluster, key) => {
                 self.touched.insert(cluster);
                 let batch = self.batches.get(&cluster)?;
-                let of = batch.dag.clone().map(Of::Dag);
-                let mut groups = of.into_iter().chain([batch.of.clone()]);
-                let key = groups.find_map(|of| self.jobs.key_of(&of, task));
-                key.filter(|_| !batch.is_canceled).map(Which::from)
+                (!batch.is_canceled).then(|| key.into())
+            }
+            CancelWhich::Over(cluster) => {
+                self.touched.insert(cluster);
+                let batch = self.batches.get_mut(&cluster)?;
+                batch.listened = batch.listened.saturating_sub(1);
+                None
             }
         }
     }
@@ -370,9 +377,8 @@ impl Batches {
         jobs.caught_up();
         let mut is_less = false;
         for cluster in touched {
-            let ended = |batch: &Batch| {
-                batch.job.is_ended() && batch.dag_job.as_ref().is_none_or(Job::is_ended)
-            };
+            // Not before all was heard that was said before they ended.
+            let ended = |batch: &Batch| batch.listened == 0;
             if self.batches.get(&cluster).is_some_and(ended) {
                 is_less |= self.forget(cluster);
             }

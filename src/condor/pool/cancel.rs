@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt as _};
 
+use crate::condor::JobKey;
 use crate::job::Job;
-use crate::model::{Cause, CauseKind, JobState, TaskId};
+use crate::model::{Cause, CauseKind, Event, JobState, Property, TaskId};
 
 /// Somebody has canceled this.
 #[derive(Debug)]
@@ -18,28 +19,44 @@ pub(super) struct Cancel {
 pub(super) enum CancelWhich {
     /// A whole submission, by its cluster.
     Cluster(i64),
-    /// A task of it.
-    Task(i64, TaskId),
+    /// One of its jobs, or of its nodes if it is a DAG.
+    Job(i64, JobKey),
+    /// None any more: a job that the submission is has ended, and all was heard that was said of it.
+    Over(i64),
 }
 
-/// What somebody cancels of a job, as it comes.
+/// What somebody cancels of a job, as it comes, and that nothing more comes.
 pub(super) fn canceled(job: &Job, cluster: i64) -> BoxStream<'static, Cancel> {
     let said = |cause: Option<Arc<Cause>>| {
         let cause = cause.filter(|cause| cause.kind == CauseKind::Canceled)?;
         Some(cause.message.as_deref().unwrap_or("canceled").to_owned())
     };
-    let whole = job.job_state_changed().filter_map(move |event| {
-        let reason = if event.to == JobState::Canceling { said(event.cause) } else { None };
-        let cancel = |reason| Cancel { which: CancelWhich::Cluster(cluster), reason };
-        std::future::ready(reason.map(cancel))
+    let (told, mut is_whole) = (job.clone(), false);
+    let cancels = job.events().filter_map(move |event| {
+        std::future::ready(match event {
+            Event::JobStateChanged(event) if event.to == JobState::Canceling => {
+                is_whole = true;
+                let which = CancelWhich::Cluster(cluster);
+                said(event.cause).map(|reason| Cancel { which, reason })
+            }
+            // With the job, all of its tasks are.
+            Event::TaskStateChanged(event) if !is_whole => said(event.cause).and_then(|reason| {
+                let which = CancelWhich::Job(cluster, key_of(&told, event.task)?);
+                Some(Cancel { which, reason })
+            }),
+            _ => None,
+        })
     });
-    let core = job.clone();
-    let tasks = job.task_state_changed().filter_map(move |event| {
-        // With the job, all of its tasks are.
-        let is_whole = core.state() == JobState::Canceling || core.is_ended();
-        let reason = if is_whole { None } else { said(event.cause) };
-        let which = CancelWhich::Task(cluster, event.task);
-        std::future::ready(reason.map(|reason| Cancel { which, reason }))
-    });
-    futures::stream::select(whole, tasks).boxed()
+    let over = Cancel { which: CancelWhich::Over(cluster), reason: String::new() };
+    cancels.chain(futures::stream::iter([over])).boxed()
+}
+
+/// Which of HTCondor's jobs a task is, by what is noted of it; none if it is a node that runs nothing.
+fn key_of(job: &Job, task: TaskId) -> Option<JobKey> {
+    let noted = job.task_snapshot(task).ok()?.properties;
+    let number = |name| match noted.get(name)? {
+        Property::Int(number) => Some(*number),
+        _ => None,
+    };
+    Some(JobKey::new(number("cluster").filter(|cluster| *cluster > 0)?, number("proc")?))
 }

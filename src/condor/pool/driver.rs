@@ -47,6 +47,9 @@ struct Removal {
 /// So often a removal is tried.
 const TRIES: u32 = 5;
 
+/// How long after it has failed, twice as long each time.
+const AGAIN: Duration = Duration::from_secs(15);
+
 /// A pool that doesn't answer is asked up to so many times less often, as a power of two.
 const BACKED_OFF: u32 = 4;
 
@@ -66,6 +69,8 @@ pub(super) struct Driver {
     failed: u32,
     removals: VecDeque<Removal>,
     removing: Option<(Removal, Working<Done>)>,
+    /// Until removals that have failed are tried again.
+    again: Option<Sleep>,
     /// Something was read since it was seen what has ended.
     is_dirty: bool,
 }
@@ -88,6 +93,7 @@ impl Driver {
             failed: 0,
             removals: VecDeque::new(),
             removing: None,
+            again: None,
             is_dirty: false,
         }
     }
@@ -176,6 +182,9 @@ impl Driver {
                     if let Some((mut removal, _)) = self.removing.take()
                         && removal.tries < TRIES
                     {
+                        let clock = &self.asker.clock;
+                        let at = clock.after(AGAIN * 2u32.pow(removal.tries));
+                        self.again = at.map(|at| clock.sleep_until(at));
                         removal.tries += 1;
                         self.removals.push_back(removal);
                     }
@@ -185,8 +194,10 @@ impl Driver {
             self.removing = None;
             return true;
         }
-        // What has failed waits for a poll.
-        let may = |removal: &Removal| removal.tries == 0 || self.next.is_none();
+        if self.again.as_mut().is_some_and(|again| Pin::new(again).poll(cx).is_ready()) {
+            self.again = None;
+        }
+        let may = |removal: &Removal| removal.tries == 0 || self.again.is_none();
         let Some(at) = self.removals.iter().position(may) else { return false };
         let Some(removal) = self.removals.remove(at) else { return false };
         let (asker, which, reason) =
@@ -247,7 +258,7 @@ impl Driver {
     fn fail(&mut self, error: &PoolError) {
         self.failed = (self.failed + 1).min(BACKED_OFF);
         tracing::warn!(%error, "what the logs of tracked jobs may have missed can't be asked for");
-        self.sleep(self.every * 2u32.pow(self.failed));
+        self.sleep(self.every.saturating_mul(2u32.pow(self.failed)));
     }
 
     /// Reads all that there is in the logs, whether the system has told of it or not.

@@ -129,6 +129,14 @@ pub struct JobRange {
     pub last: i64,
 }
 
+impl JobRange {
+    /// How many jobs there are.
+    pub(super) fn count(&self) -> usize {
+        let jobs = self.last.saturating_sub(self.first).saturating_add(1);
+        usize::try_from(jobs).unwrap_or(0)
+    }
+}
+
 impl Submitted {
     /// Jobs that were submitted by others: clusters with how many jobs each has.
     ///
@@ -139,7 +147,10 @@ impl Submitted {
     /// assert_eq!(submitted.count(), 3);
     /// ```
     pub fn clusters(clusters: impl IntoIterator<Item = (i64, i64)>) -> Submitted {
-        let range = |(cluster, jobs)| JobRange { cluster, first: 0, last: jobs - 1 };
+        let range = |(cluster, jobs): (i64, i64)| {
+            let last = jobs.saturating_sub(1);
+            JobRange { cluster, first: 0, last }
+        };
         Submitted { jobs: clusters.into_iter().map(range).collect(), ..Submitted::default() }
     }
 
@@ -156,10 +167,7 @@ impl Submitted {
 
     /// How many jobs there are.
     pub fn count(&self) -> usize {
-        self.jobs
-            .iter()
-            .map(|range| usize::try_from(range.last - range.first + 1).unwrap_or(0))
-            .sum()
+        self.jobs.iter().fold(0, |sum, range| sum.saturating_add(range.count()))
     }
 
     /// The jobs.
@@ -226,6 +234,17 @@ mod tests {
         assert_eq!(ranges("ERROR: no such file"), None);
         let dag = dag_range("Submitting job(s).\n1 job(s) submitted to cluster 117.\n---");
         assert_eq!(dag.map(|ranges| ranges[0].cluster), Some(117));
+    }
+
+    #[test]
+    fn a_range_of_any_numbers_has_a_count() {
+        let all = JobRange { cluster: 7, first: i64::MIN, last: i64::MAX };
+        assert_eq!(all.count(), usize::MAX >> 1);
+        for jobs in [i64::MIN, -1, 0] {
+            assert_eq!(Submitted::clusters([(7, jobs)]).count(), 0);
+        }
+        let twice = Submitted { jobs: vec![all; 3], ..Submitted::default() };
+        assert_eq!(twice.count(), usize::MAX);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::job::Job;
 ///   by it.
 ///
 /// **Cancelling** the job ([`Job::cancel`]) removes it from HTCondor's queue by `condor_rm`, with the message as the reason; a
-/// DAG with all of its nodes. It is done once; where it fails, it is logged and tried again after the next polls, five times.
+/// DAG with all of its nodes. It is done once; where it fails, it is logged and tried again, five times within eight minutes.
 /// [`cancel_task`](Job::cancel_task) does so with one of them. A job that waits is called canceled at once, one that runs when
 /// HTCondor says so, or after half a minute.
 ///
