@@ -225,6 +225,32 @@ fn watching_ends_when_all_jobs_have() {
 }
 
 #[test]
+fn what_is_held_is_shown_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    let held = HELD.replace("114.000", "114.001");
+    append(&log, &[SUBMIT, &SUBMIT.replace("114.000", "114.001"), HELD, &held].concat());
+    let told = text(&condor(&["status", &log]).stdout);
+    assert!(told.contains("  HELD  ") && told.contains("     2  "), "{told}");
+    let line = "  held  114.0  disk \\u{1b}[2Jfull (code 6, subcode 8)\n";
+    assert!(told.contains(line), "{told}");
+    let released = "013 (114.000.000) 2026-11-21 19:10:21 Job was released.\n\tby ann\n...\n";
+    append(&log, released);
+    let told = text(&condor(&["status", &log]).stdout);
+    assert!(!told.contains(line), "{told}");
+    let args = ["watch", "--format", "condor", "--tz", "UTC", &log];
+    let mut child = milepost(&args).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (told, stderr) = wait_for(stderr, "held: 114.1: disk \\u{1b}[2Jfull (code 6, subcode 8)");
+    assert!(!told.contains("114.0"), "it was released before: {told}");
+    append(&log, &[EXECUTE, HELD].concat());
+    let (_, stderr) = wait_for(stderr, "held: 114.0: disk");
+    signal(&child, Signal::INT);
+    let (_, _stderr) = wait_for(stderr, "2 held");
+    assert_eq!(code(child), Some(130));
+}
+
+#[test]
 fn damaged_parts_are_told_of_and_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let log = path(&folder, "jobs.log");

@@ -2,7 +2,7 @@
 
 use super::board::{Ended, Known};
 use super::text::{count, took};
-use crate::model::{Property, TaskCompleted, TaskState, Timestamp};
+use crate::model::{Cause, Property, TaskCompleted, TaskState, Timestamp};
 use crate::view::terminal::{printable, shortened};
 
 /// The longest name in a line, in characters; the events have it whole.
@@ -26,6 +26,15 @@ pub(super) fn ended_line(task: &TaskCompleted, ended: &Ended, total: Option<usiz
     );
     match reason(task) {
         Some(reason) => format!("{line}: {}", shortened(reason, LONGEST_MESSAGE)),
+        None => line,
+    }
+}
+
+/// `held: 114.0: disk full`
+pub(super) fn held_line(name: &str, cause: Option<&Cause>) -> String {
+    let line = format!("held: {}", shortened(name, LONGEST_NAME));
+    match cause.and_then(|cause| cause.message.as_deref()) {
+        Some(why) => format!("{line}: {}", shortened(why, LONGEST_MESSAGE)),
         None => line,
     }
 }
@@ -64,13 +73,15 @@ pub(super) fn summary_line(job: Option<&Known>, now: Timestamp) -> String {
     if total == 0 {
         return "no tasks".into();
     }
+    let (running, held) = (counts.running(), counts.of(TaskState::Held));
     let parts = outcomes([
         (counts.completed(), "ok"),
         (counts.failed(), "failed"),
         (counts.canceled(), "canceled"),
         // Of a log that is not followed to its end, some run.
-        (counts.running(), "running"),
-        (total.saturating_sub(counts.ended() + counts.running()), "not begun"),
+        (running, "running"),
+        (held, "held"),
+        (total.saturating_sub(counts.ended() + running + held), "not begun"),
     ]);
     format!("{} in {}: {parts}", count(total, "task"), took(row.elapsed.unwrap_or_default()))
 }
