@@ -97,6 +97,13 @@ fn times_are_in_the_zone_that_is_given_or_that_of_the_environment() {
     let mut command = milepost(&["log", "--format", "condor", "--json", &log]);
     let output = within(move || command.env("TZ", "Asia/Kolkata").output().unwrap());
     assert_eq!(objects(&output)[0]["at"], "2026-11-21T13:40:13.000000Z");
+    for command in ["log", "status", "watch"] {
+        let mut command = milepost(&[command, "--format", "condor", &log]);
+        let output = within(move || command.env("TZ", "Mars/Olympus").output().unwrap());
+        ends(&output, 2);
+        let told = text(&output.stderr);
+        assert!(told.contains("$TZ: \"Mars/Olympus\" is no time zone"), "{told}");
+    }
 }
 
 #[test]
@@ -263,6 +270,36 @@ fn damaged_parts_are_told_of_and_passed_over() {
     }
     let jobs = objects(&condor(&["status", "--json", &log]));
     assert_eq!(jobs[0]["state"], "completed");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_not_called_none() {
+    let folder = tempfile::tempdir().unwrap();
+    // A loop of links: no user can read that.
+    let log = path(&folder, "loop.log");
+    std::os::unix::fs::symlink(&log, &log).unwrap();
+    let mut child = milepost(&["log", "--follow", "--format", "condor", &log]).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (_, mut stderr) = wait_for(stderr, "can't be read");
+    signal(&child, Signal::INT);
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("seems to be no log"), "{rest}");
+    assert_eq!(code(child), Some(2));
+}
+
+#[test]
+fn logs_that_are_not_there_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs: Vec<String> = (0..7).map(|n| path(&folder, &format!("{n}.log"))).collect();
+    let mut args = vec!["watch", "--format", "condor"];
+    args.extend(logs.iter().map(String::as_str));
+    let mut child = milepost(&args).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (told, _stderr) = wait_for(stderr, "and 2 more are not there yet");
+    assert!(told.contains("4.log is not there") && !told.contains("5.log"), "{told}");
+    signal(&child, Signal::INT);
+    assert_eq!(code(child), Some(130));
 }
 
 #[test]

@@ -237,9 +237,7 @@ fn row(job: &JobSnapshot, now: Timestamp) -> [String; HEAD.len()] {
 /// What failed, what runs and what is held; with `all`, each task.
 fn list(text: &mut String, job: &JobSnapshot, held: &HashMap<(JobId, TaskId), String>, all: bool) {
     let listed = |task: &&TaskSnapshot| {
-        all || task.state.is_active()
-            || task.state.is_failure()
-            || task.state == TaskState::Held
+        all || task.state.is_active() || task.state.is_failure() || task.state == TaskState::Held
     };
     let tasks: Vec<&TaskSnapshot> = job.tasks.iter().filter(listed).collect();
     if tasks.is_empty() {

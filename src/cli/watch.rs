@@ -1,7 +1,7 @@
 //! `milepost watch`: the bars of jobs that others run, from their logs, until they end.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::WatchArgs;
@@ -40,8 +40,12 @@ pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
     format.check()?;
     files.iter().try_for_each(|file| check_readable(file))?;
     let mut screen = Screen::new(false);
-    for file in files.iter().filter(|file| !file.exists()).take(MISSING) {
+    let missing: Vec<_> = files.iter().filter(|file| is_missing(file)).collect();
+    for file in missing.iter().take(MISSING) {
         screen.say(&format!("milepost: {} is not there yet; waiting", shown(file)));
+    }
+    if let Some(more) = missing.len().checked_sub(MISSING).filter(|more| *more > 0) {
+        screen.say(&format!("milepost: and {more} more are not there yet"));
     }
     let feed: Box<dyn Feed<Entry = Entry>> = match format.format {
         Format::Milepost => Box::new(Several::of(&files)),
@@ -63,6 +67,11 @@ pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
         held_before: BTreeMap::new(),
     };
     Ok(watch.run())
+}
+
+/// Not there, as far as one can know: in a folder that can't be entered, nobody does.
+fn is_missing(file: &Path) -> bool {
+    matches!(file.try_exists(), Ok(false))
 }
 
 struct Watch {
