@@ -289,6 +289,20 @@ fn a_log_that_cannot_be_read_is_not_called_none() {
 }
 
 #[test]
+fn many_jobs_are_summed_up_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    for cluster in 200..225 {
+        let events = [SUBMIT, EXECUTE, TERMINATED].concat();
+        append(&log, &events.replace("114.", &format!("{cluster}.")));
+    }
+    let output = condor(&["watch", &log]);
+    ends(&output, 0);
+    let told = text(&output.stderr);
+    assert!(told.ends_with("\n25 jobs, 25 tasks: 25 ok\n"), "{told}");
+}
+
+#[test]
 fn logs_that_are_not_there_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let logs: Vec<String> = (0..7).map(|n| path(&folder, &format!("{n}.log"))).collect();

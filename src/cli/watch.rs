@@ -10,7 +10,7 @@ use super::condor_feed::{CondorJobs, Told};
 use super::exit::{Exit, UsageError};
 use super::following::{Feed, Following, Next, Several};
 use super::format::Format;
-use super::lines::{ended_line, has_failed, held_line, summary_line};
+use super::lines::{ended_line, has_failed, held_line, summary_line, total_line};
 use super::problems::Problems;
 use super::run::FRAME;
 use super::screen::Screen;
@@ -217,6 +217,9 @@ impl Watch {
             let name = job.rows.job(now).name;
             let name = shortened(name.as_deref().unwrap_or("a job"), 80);
             self.screen.say(&format!("{name}: {}", summary_line(Some(job), now)));
+        }
+        if earlier > 0 {
+            self.screen.say(&total_line(jobs.iter().map(|(_, job)| *job)));
         }
         let failed = jobs.iter().any(|(_, job)| has_failed(job));
         if let Some(rest) = self.problems.rest(&self.files[0]) {
