@@ -303,6 +303,25 @@ fn many_jobs_are_summed_up_together() {
 }
 
 #[test]
+fn a_log_that_cannot_be_opened_costs_the_others_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, none) = (path(&folder, "jobs.log"), path(&folder, "loop.log"));
+    append(&log, &[SUBMIT, EXECUTE, TERMINATED].concat());
+    std::os::unix::fs::symlink(&none, &none).unwrap();
+    for (args, said) in [
+        (&["log"][..], "005 JOB_TERMINATED"),
+        (&["log", "--as-job"], "the job, in 15.0s: 1 ok"),
+        (&["status"], "cluster 114"),
+    ] {
+        let output = condor(&[args, &[&none, &log]].concat());
+        ends(&output, 2);
+        let told = text(&output.stderr);
+        assert!(told.contains("loop.log: can't be opened") && !told.contains("no log"), "{told}");
+        assert!(text(&output.stdout).contains(said), "{output:?}");
+    }
+}
+
+#[test]
 fn logs_that_are_not_there_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let logs: Vec<String> = (0..7).map(|n| path(&folder, &format!("{n}.log"))).collect();

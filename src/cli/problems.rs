@@ -35,6 +35,12 @@ impl From<&condor::ReadError> for Problem {
     }
 }
 
+impl From<&event_log::OpenError> for Problem {
+    fn from(error: &event_log::OpenError) -> Problem {
+        Problem { text: chain(error), is_torn: false, is_seen: false }
+    }
+}
+
 /// The problems of a log so far.
 #[derive(Debug)]
 pub(super) struct Problems {

@@ -36,7 +36,7 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
     args.files.iter().try_for_each(|file| check_present(file))?;
     let said = match args.format.format {
         Format::Milepost => said_by_event_log(only(&args.files, "status of event logs")?)?,
-        Format::Condor => said_by_condor(&args.files, &args.format.zone())?,
+        Format::Condor => said_by_condor(&args.files, &args.format.zone()),
     };
     let text = if args.json { json(&said.jobs) } else { table(&said, args.tasks) };
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
@@ -85,11 +85,18 @@ fn said_by_event_log(file: &Path) -> Result<Said, UsageError> {
     })
 }
 
-fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Result<Said, UsageError> {
+fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Said {
     let (mut jobs, mut opened) = (Jobs::new(), Vec::new());
     let mut problems = Problems::of(Format::Condor);
     for file in files {
-        let reader = condor::Reader::open(file).map_err(|error| UsageError::of("", &error))?;
+        let reader = match condor::Reader::open(file) {
+            Ok(reader) => reader,
+            // One of thousands: the others tell what they know.
+            Err(problem) => {
+                problems.note(&problem).iter().for_each(|told| say(told));
+                continue;
+            }
+        };
         for read in reader.zone(zone.clone()) {
             match read {
                 Ok(event) => {
@@ -107,14 +114,14 @@ fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Result<Said, UsageError> {
         say(&rest);
     }
     jobs.finish();
-    Ok(Said {
+    Said {
         jobs: opened.iter().map(Job::snapshot).collect(),
         held: opened.iter().flat_map(why_held).collect(),
         missing: HashMap::new(),
         is_written: None,
         until: now(),
         problems,
-    })
+    }
 }
 
 /// Why tasks of a job were held last.
