@@ -97,6 +97,13 @@ fn times_are_in_the_zone_that_is_given_or_that_of_the_environment() {
     let mut command = milepost(&["log", "--format", "condor", "--json", &log]);
     let output = within(move || command.env("TZ", "Asia/Kolkata").output().unwrap());
     assert_eq!(objects(&output)[0]["at"], "2026-11-21T13:40:13.000000Z");
+    for command in ["log", "status", "watch"] {
+        let mut command = milepost(&[command, "--format", "condor", &log]);
+        let output = within(move || command.env("TZ", "Mars/Olympus").output().unwrap());
+        ends(&output, 2);
+        let told = text(&output.stderr);
+        assert!(told.contains("$TZ: \"Mars/Olympus\" is no time zone"), "{told}");
+    }
 }
 
 #[test]
@@ -251,6 +258,32 @@ fn watching_ends_when_all_jobs_have() {
 }
 
 #[test]
+fn what_is_held_is_shown_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    let held = HELD.replace("114.000", "114.001");
+    append(&log, &[SUBMIT, &SUBMIT.replace("114.000", "114.001"), HELD, &held].concat());
+    let told = text(&condor(&["status", &log]).stdout);
+    assert!(told.contains("  HELD  ") && told.contains("     2  "), "{told}");
+    let line = "  held  114.0  disk \\u{1b}[2Jfull (code 6, subcode 8)\n";
+    assert!(told.contains(line), "{told}");
+    let released = "013 (114.000.000) 2026-11-21 19:10:21 Job was released.\n\tby ann\n...\n";
+    append(&log, released);
+    let told = text(&condor(&["status", &log]).stdout);
+    assert!(!told.contains(line), "{told}");
+    let args = ["watch", "--format", "condor", "--tz", "UTC", &log];
+    let mut child = milepost(&args).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (told, stderr) = wait_for(stderr, "held: 114.1: disk \\u{1b}[2Jfull (code 6, subcode 8)");
+    assert!(!told.contains("114.0"), "it was released before: {told}");
+    append(&log, &[EXECUTE, HELD].concat());
+    let (_, stderr) = wait_for(stderr, "held: 114.0: disk");
+    signal(&child, Signal::INT);
+    let (_, _stderr) = wait_for(stderr, "2 held");
+    assert_eq!(code(child), Some(130));
+}
+
+#[test]
 fn damaged_parts_are_told_of_and_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let log = path(&folder, "jobs.log");
@@ -263,6 +296,69 @@ fn damaged_parts_are_told_of_and_passed_over() {
     }
     let jobs = objects(&condor(&["status", "--json", &log]));
     assert_eq!(jobs[0]["state"], "completed");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_not_called_none() {
+    let folder = tempfile::tempdir().unwrap();
+    // A loop of links: no user can read that.
+    let log = path(&folder, "loop.log");
+    std::os::unix::fs::symlink(&log, &log).unwrap();
+    let mut child = milepost(&["log", "--follow", "--format", "condor", &log]).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (_, mut stderr) = wait_for(stderr, "can't be read");
+    signal(&child, Signal::INT);
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("seems to be no log"), "{rest}");
+    assert_eq!(code(child), Some(2));
+}
+
+#[test]
+fn many_jobs_are_summed_up_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = path(&folder, "jobs.log");
+    for cluster in 200..225 {
+        let events = [SUBMIT, EXECUTE, TERMINATED].concat();
+        append(&log, &events.replace("114.", &format!("{cluster}.")));
+    }
+    let output = condor(&["watch", &log]);
+    ends(&output, 0);
+    let told = text(&output.stderr);
+    assert!(told.ends_with("\n25 jobs, 25 tasks: 25 ok\n"), "{told}");
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_costs_the_others_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, none) = (path(&folder, "jobs.log"), path(&folder, "loop.log"));
+    append(&log, &[SUBMIT, EXECUTE, TERMINATED].concat());
+    std::os::unix::fs::symlink(&none, &none).unwrap();
+    for (args, said) in [
+        (&["log"][..], "005 JOB_TERMINATED"),
+        (&["log", "--as-job"], "the job, in 15.0s: 1 ok"),
+        (&["status"], "cluster 114"),
+    ] {
+        let output = condor(&[args, &[&none, &log]].concat());
+        ends(&output, 2);
+        let told = text(&output.stderr);
+        assert!(told.contains("loop.log: can't be opened") && !told.contains("no log"), "{told}");
+        assert!(text(&output.stdout).contains(said), "{output:?}");
+    }
+}
+
+#[test]
+fn logs_that_are_not_there_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs: Vec<String> = (0..7).map(|n| path(&folder, &format!("{n}.log"))).collect();
+    let mut args = vec!["watch", "--format", "condor"];
+    args.extend(logs.iter().map(String::as_str));
+    let mut child = milepost(&args).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (told, _stderr) = wait_for(stderr, "and 2 more are not there yet");
+    assert!(told.contains("4.log is not there") && !told.contains("5.log"), "{told}");
+    signal(&child, Signal::INT);
+    assert_eq!(code(child), Some(130));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::format::only;
 use super::log::{Lines, Print, Printer, finish, follow};
 use super::source::{check_present, check_readable};
 use crate::condor::{Cursor, Event, Jobs, Logs, Reader};
-use crate::event_log::Entry;
+use crate::event_log::{Entry, OpenError};
 
 /// Prints what the arguments say.
 ///
@@ -65,12 +65,12 @@ fn followed(args: &LogArgs) -> Logs {
     logs
 }
 
-fn open(args: &LogArgs, file: &Path) -> Result<Reader, UsageError> {
+fn open(args: &LogArgs, file: &Path) -> Result<Reader, OpenError> {
     let reader = match &args.from {
         From::Condor(cursor) => Reader::resume(file, *cursor),
         _ => Reader::open(file),
     };
-    let mut reader = reader.map_err(|error| UsageError::of("", &error))?.zone(args.format.zone());
+    let mut reader = reader?.zone(args.format.zone());
     if let From::Now = args.from {
         reader.by_ref().for_each(drop);
     }
@@ -81,7 +81,13 @@ fn read_events(args: &LogArgs) -> Result<Exit, UsageError> {
     let mut printer = Printer::new(args, Events { json: args.json });
     let (mut printed, mut cursor) = (Ok(()), Cursor::default());
     for file in &args.files {
-        let mut reader = open(args, file)?;
+        let mut reader = match open(args, file) {
+            Ok(reader) => reader,
+            Err(problem) => {
+                printed = printer.tell(&problem);
+                continue;
+            }
+        };
         printed = reader.try_for_each(|read| match read {
             Ok(event) => printer.print(&event),
             Err(problem) => printer.tell(&problem),
@@ -106,7 +112,13 @@ fn read_jobs(args: &LogArgs) -> Result<Exit, UsageError> {
         Ok(())
     };
     for file in &args.files {
-        let mut reader = open(args, file)?;
+        let mut reader = match open(args, file) {
+            Ok(reader) => reader,
+            Err(problem) => {
+                printed = printer.tell(&problem);
+                continue;
+            }
+        };
         printed = reader.try_for_each(|read| match read {
             Ok(event) => {
                 told.change(|jobs| jobs.apply_from(file, &event));

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::UsageError;
 use crate::condor::Zone;
+use crate::view::terminal::printable;
 
 /// The formats of logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -54,6 +55,12 @@ impl FormatArgs {
             let way_out =
                 "times in an event log are in UTC: leave --tz out, or give --format condor";
             return Err(UsageError(way_out.into()));
+        }
+        if self.format == Format::Condor && self.tz.is_none() {
+            // Else its times would be taken for UTC, and nobody would know.
+            Zone::try_system().map_err(|error| {
+                UsageError(printable(&format!("$TZ: {error}; or give --tz")).into_owned())
+            })?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::board::{Ended, Known};
 use super::text::{count, took};
-use crate::model::{Property, TaskCompleted, TaskState, Timestamp};
+use crate::model::{Cause, Counts, Property, TaskCompleted, TaskState, Timestamp};
 use crate::view::terminal::{printable, shortened};
 
 /// The longest name in a line, in characters; the events have it whole.
@@ -26,6 +26,15 @@ pub(super) fn ended_line(task: &TaskCompleted, ended: &Ended, total: Option<usiz
     );
     match reason(task) {
         Some(reason) => format!("{line}: {}", shortened(reason, LONGEST_MESSAGE)),
+        None => line,
+    }
+}
+
+/// `held: 114.0: disk full`
+pub(super) fn held_line(name: &str, cause: Option<&Cause>) -> String {
+    let line = format!("held: {}", shortened(name, LONGEST_NAME));
+    match cause.and_then(|cause| cause.message.as_deref()) {
+        Some(why) => format!("{line}: {}", shortened(why, LONGEST_MESSAGE)),
         None => line,
     }
 }
@@ -58,21 +67,39 @@ fn reason(task: &TaskCompleted) -> Option<&str> {
 pub(super) fn summary_line(job: Option<&Known>, now: Timestamp) -> String {
     let Some(job) = job else { return "no tasks".into() };
     let row = job.rows.job(now);
-    let counts = row.counts;
     // Some were counted and never read, as the job was canceled.
     let total = job.expected.unwrap_or(0).max(row.total_tasks());
     if total == 0 {
         return "no tasks".into();
     }
-    let parts = outcomes([
-        (counts.completed(), "ok"),
-        (counts.failed(), "failed"),
-        (counts.canceled(), "canceled"),
-        // Of a log that is not followed to its end, some run.
-        (counts.running(), "running"),
-        (total.saturating_sub(counts.ended() + counts.running()), "not begun"),
-    ]);
+    let parts = parts(&[row.counts], total);
     format!("{} in {}: {parts}", count(total, "task"), took(row.elapsed.unwrap_or_default()))
+}
+
+/// `3000 jobs, 15000 tasks: 14990 ok, 10 failed`: all jobs, where there are too many for a line each.
+pub(super) fn total_line<'a>(jobs: impl Iterator<Item = &'a Known>) -> String {
+    let (counts, totals): (Vec<Counts>, Vec<usize>) = jobs
+        .map(|job| (job.rows.counts(), job.expected.unwrap_or(0).max(job.rows.counts().total())))
+        .unzip();
+    let total = totals.iter().sum();
+    let parts = parts(&counts, total);
+    format!("{}, {}: {parts}", count(counts.len(), "job"), count(total, "task"))
+}
+
+/// How many of so many tasks are in which state.
+fn parts(counts: &[Counts], total: usize) -> String {
+    let sum = |of: fn(&Counts) -> usize| counts.iter().map(of).sum::<usize>();
+    let (ended, running) = (sum(Counts::ended), sum(Counts::running));
+    let held = sum(|counts| counts.of(TaskState::Held));
+    outcomes([
+        (sum(Counts::completed), "ok"),
+        (sum(Counts::failed), "failed"),
+        (sum(Counts::canceled), "canceled"),
+        // Of a log that is not followed to its end, some run.
+        (running, "running"),
+        (held, "held"),
+        (total.saturating_sub(ended + running + held), "not begun"),
+    ])
 }
 
 /// Whether a task has not ended well.
@@ -148,5 +175,9 @@ mod tests {
             "5 tasks in 1m06s: 1 ok, 3 failed, 1 canceled"
         );
         assert_eq!(summary_line(None, now), "no tasks");
+        assert_eq!(
+            total_line(board.jobs().map(|(_, job)| job)),
+            "1 job, 5 tasks: 1 ok, 3 failed, 1 canceled"
+        );
     }
 }

@@ -17,17 +17,27 @@ pub(super) struct Problem {
     text: String,
     /// There may be nothing wrong: its last entry isn't whole.
     is_torn: bool,
+    /// It says what the log has, and not that nobody can know.
+    is_seen: bool,
 }
 
 impl From<&event_log::ReadError> for Problem {
     fn from(error: &event_log::ReadError) -> Problem {
-        Problem { text: chain(error), is_torn: error.is_torn() }
+        let is_seen = !matches!(error, event_log::ReadError::Io { .. });
+        Problem { text: chain(error), is_torn: error.is_torn(), is_seen }
     }
 }
 
 impl From<&condor::ReadError> for Problem {
     fn from(error: &condor::ReadError) -> Problem {
-        Problem { text: chain(error), is_torn: error.is_torn() }
+        let is_seen = !matches!(error, condor::ReadError::Io { .. });
+        Problem { text: chain(error), is_torn: error.is_torn(), is_seen }
+    }
+}
+
+impl From<&event_log::OpenError> for Problem {
+    fn from(error: &event_log::OpenError) -> Problem {
+        Problem { text: chain(error), is_torn: false, is_seen: false }
     }
 }
 
@@ -36,6 +46,8 @@ impl From<&condor::ReadError> for Problem {
 pub(super) struct Problems {
     format: Format,
     damages: usize,
+    /// Something of the log was read, sound or not.
+    is_seen: bool,
     /// Something was sound.
     has_sense: bool,
 }
@@ -43,12 +55,13 @@ pub(super) struct Problems {
 impl Problems {
     /// Of a log that is read in this format.
     pub(super) fn of(format: Format) -> Problems {
-        Problems { format, damages: 0, has_sense: false }
+        Problems { format, damages: 0, is_seen: false, has_sense: false }
     }
 
     /// Counts a problem. Returns what is to be said of it.
     pub(super) fn note(&mut self, problem: impl Into<Problem>) -> Option<String> {
-        let Problem { text, is_torn } = problem.into();
+        let Problem { text, is_torn, is_seen } = problem.into();
+        self.is_seen |= is_seen;
         // A log that is being written may well end within a line.
         self.damages += usize::from(!is_torn);
         (is_torn || self.damages <= TOLD).then(|| format!("milepost: {text}"))
@@ -71,7 +84,7 @@ impl Problems {
 
     /// What is to be said at the end.
     pub(super) fn rest(&self, path: &Path) -> Option<String> {
-        if self.is_all() {
+        if self.is_all() && self.is_seen {
             let more = self.damages.saturating_sub(TOLD);
             let more =
                 if more > 0 { format!("and {more} more such problems; ") } else { String::new() };

@@ -18,7 +18,7 @@ use crate::base::Clock;
 use crate::condor::{self, Jobs, Zone};
 use crate::event_log::{Reader, Replay};
 use crate::job::Job;
-use crate::model::{JobId, JobSnapshot, TaskSnapshot, Timestamp};
+use crate::model::{JobId, JobSnapshot, TaskId, TaskSnapshot, TaskState, Timestamp};
 use crate::view::terminal::{printable, shortened};
 
 /// As many tasks of each sort are listed, unless all are asked for.
@@ -36,7 +36,7 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
     args.files.iter().try_for_each(|file| check_present(file))?;
     let said = match args.format.format {
         Format::Milepost => said_by_event_log(only(&args.files, "status of event logs")?)?,
-        Format::Condor => said_by_condor(&args.files, &args.format.zone())?,
+        Format::Condor => said_by_condor(&args.files, &args.format.zone()),
     };
     let text = if args.json { json(&said.jobs) } else { table(&said, args.tasks) };
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
@@ -49,6 +49,8 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
 /// What logs say.
 struct Said {
     jobs: Vec<JobSnapshot>,
+    /// Why tasks are held, or were last.
+    held: HashMap<(JobId, TaskId), String>,
     /// How many events are not in the log, for jobs of which some are not.
     missing: HashMap<JobId, usize>,
     is_written: Option<bool>,
@@ -75,6 +77,7 @@ fn said_by_event_log(file: &Path) -> Result<Said, UsageError> {
     let is_written = reader.is_written();
     Ok(Said {
         jobs: replay.snapshots().collect(),
+        held: HashMap::new(),
         missing: replay.jobs().filter_map(missing).collect(),
         is_written,
         until: until(file, is_written),
@@ -82,11 +85,18 @@ fn said_by_event_log(file: &Path) -> Result<Said, UsageError> {
     })
 }
 
-fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Result<Said, UsageError> {
+fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Said {
     let (mut jobs, mut opened) = (Jobs::builder().by_log_time().build(), Vec::new());
     let mut problems = Problems::of(Format::Condor);
     for file in files {
-        let reader = condor::Reader::open(file).map_err(|error| UsageError::of("", &error))?;
+        let reader = match condor::Reader::open(file) {
+            Ok(reader) => reader,
+            // One of thousands: the others tell what they know.
+            Err(problem) => {
+                problems.note(&problem).iter().for_each(|told| say(told));
+                continue;
+            }
+        };
         for read in reader.zone(zone.clone()) {
             match read {
                 Ok(event) => {
@@ -104,13 +114,26 @@ fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Result<Said, UsageError> {
         say(&rest);
     }
     jobs.finish();
-    Ok(Said {
+    Said {
         jobs: opened.iter().map(Job::snapshot).collect(),
+        held: opened.iter().flat_map(why_held).collect(),
         missing: HashMap::new(),
         is_written: None,
         until: now(),
         problems,
-    })
+    }
+}
+
+/// Why tasks of a job were held last.
+fn why_held(job: &Job) -> HashMap<(JobId, TaskId), String> {
+    let (mut changes, mut held) = (job.task_state_changed(), HashMap::new());
+    while let Some(change) = changes.try_recv() {
+        let why = change.cause.filter(|_| change.to == TaskState::Held);
+        if let Some(why) = why.and_then(|cause| cause.message.clone()) {
+            held.insert((change.job, change.task), why.to_string());
+        }
+    }
+    held
 }
 
 fn now() -> Timestamp {
@@ -134,21 +157,21 @@ fn json(jobs: &[JobSnapshot]) -> String {
     lines.fold(String::new(), |text, line| text + &line + "\n")
 }
 
-const HEAD: [&str; 8] =
-    ["STATE", "TASKS", "OK", "FAILED", "CANCELED", "RUNNING", "TIME", "STARTED"];
+const HEAD: [&str; 9] =
+    ["STATE", "TASKS", "OK", "FAILED", "CANCELED", "RUNNING", "HELD", "TIME", "STARTED"];
 
-/// Failed, canceled, running.
-const NOT_ALWAYS: std::ops::RangeInclusive<usize> = 3..=5;
+/// Failed, canceled, running, held.
+const NOT_ALWAYS: std::ops::RangeInclusive<usize> = 3..=6;
 
 fn table(said: &Said, all_tasks: bool) -> String {
-    let Said { jobs, missing, is_written, until, .. } = said;
+    let Said { jobs, held, missing, is_written, until, .. } = said;
     if jobs.is_empty() {
         return "no jobs\n".into();
     }
     let rows: Vec<[String; HEAD.len()]> = jobs.iter().map(|job| row(job, *until)).collect();
     let mut text = columns(&rows, jobs.iter().map(|job| shortened(&job.name, LONGEST)));
     for job in jobs {
-        list(&mut text, job, all_tasks);
+        list(&mut text, job, held, all_tasks);
         if let Some(missing) = missing.get(&job.job) {
             let events = count(*missing, "event");
             let _ =
@@ -183,7 +206,7 @@ fn columns<'a>(rows: &[[String; HEAD.len()]], names: impl Iterator<Item = Cow<'a
             let cell = &cells[column];
             // Numbers to the right.
             let _ = match column {
-                1..=6 => write!(text, "{cell:>width$}  "),
+                1..=7 => write!(text, "{cell:>width$}  "),
                 _ => write!(text, "{cell:<width$}  "),
             };
         }
@@ -209,6 +232,7 @@ fn row(job: &JobSnapshot, now: Timestamp) -> [String; HEAD.len()] {
         number(counts.failed()),
         number(counts.canceled()),
         number(counts.running()),
+        number(counts.of(TaskState::Held)),
         elapsed.map_or_else(|| "-".into(), took),
         job.started_at.map_or_else(
             || "-".into(),
@@ -217,9 +241,11 @@ fn row(job: &JobSnapshot, now: Timestamp) -> [String; HEAD.len()] {
     ]
 }
 
-/// What failed and what runs; with `all`, each task.
-fn list(text: &mut String, job: &JobSnapshot, all: bool) {
-    let listed = |task: &&TaskSnapshot| all || task.state.is_active() || task.state.is_failure();
+/// What failed, what runs and what is held; with `all`, each task.
+fn list(text: &mut String, job: &JobSnapshot, held: &HashMap<(JobId, TaskId), String>, all: bool) {
+    let listed = |task: &&TaskSnapshot| {
+        all || task.state.is_active() || task.state.is_failure() || task.state == TaskState::Held
+    };
     let tasks: Vec<&TaskSnapshot> = job.tasks.iter().filter(listed).collect();
     if tasks.is_empty() {
         return;
@@ -235,6 +261,9 @@ fn list(text: &mut String, job: &JobSnapshot, all: bool) {
         if !task.state.is_terminal() {
             let (unit, message) = (task.unit.as_deref(), task.message.as_deref());
             details.extend(progress(task.progress, task.total, unit, message));
+        }
+        if task.state == TaskState::Held {
+            details.extend(held.get(&(job.job, task.task)).map(|why| printable(why).into_owned()));
         }
         details.extend(task.error.as_ref().map(|error| printable(&error.message).into_owned()));
         let _ = writeln!(text, "  {:<width$}  {}", task.state.as_str(), details.join("  "));

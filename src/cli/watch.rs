@@ -1,6 +1,7 @@
 //! `milepost watch`: the bars of jobs that others run, from their logs, until they end.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::WatchArgs;
@@ -9,7 +10,7 @@ use super::condor_feed::{CondorJobs, Told};
 use super::exit::{Exit, UsageError};
 use super::following::{Feed, Following, Next, Several};
 use super::format::Format;
-use super::lines::{ended_line, has_failed, summary_line};
+use super::lines::{ended_line, has_failed, held_line, summary_line, total_line};
 use super::problems::Problems;
 use super::run::FRAME;
 use super::screen::Screen;
@@ -18,7 +19,7 @@ use super::text::count;
 use crate::base::Clock;
 use crate::condor::Logs;
 use crate::event_log::Entry;
-use crate::model::{Event, JobId, Timestamp};
+use crate::model::{Event, JobId, TaskId, TaskState, TaskStateChanged, Timestamp};
 use crate::view::terminal::{Layout, shortened};
 
 /// How long a log is silent before it is asked whether somebody writes it.
@@ -39,8 +40,12 @@ pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
     format.check()?;
     files.iter().try_for_each(|file| check_readable(file))?;
     let mut screen = Screen::new(false);
-    for file in files.iter().filter(|file| !file.exists()).take(MISSING) {
+    let missing: Vec<_> = files.iter().filter(|file| is_missing(file)).collect();
+    for file in missing.iter().take(MISSING) {
         screen.say(&format!("milepost: {} is not there yet; waiting", shown(file)));
+    }
+    if let Some(more) = missing.len().checked_sub(MISSING).filter(|more| *more > 0) {
+        screen.say(&format!("milepost: and {more} more are not there yet"));
     }
     let feed: Box<dyn Feed<Entry = Entry>> = match format.format {
         Format::Milepost => Box::new(Several::of(&files)),
@@ -59,8 +64,14 @@ pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
         problems: Problems::of(format.format),
         has_begun: false,
         before: Vec::new(),
+        held_before: BTreeMap::new(),
     };
     Ok(watch.run())
+}
+
+/// Not there, as far as one can know: in a folder that can't be entered, nobody does.
+fn is_missing(file: &Path) -> bool {
+    matches!(file.try_exists(), Ok(false))
 }
 
 struct Watch {
@@ -74,6 +85,8 @@ struct Watch {
     has_begun: bool,
     /// How the failures before that are told.
     before: Vec<(JobId, String)>,
+    /// The same of tasks that were held by then.
+    held_before: BTreeMap<(JobId, TaskId), String>,
 }
 
 impl Watch {
@@ -126,6 +139,9 @@ impl Watch {
             Entry::Job(described) => self.board.describe(described),
             Entry::Event(event) => {
                 let ended = self.board.apply(event);
+                if let Event::TaskStateChanged(change) = event {
+                    self.tell_held(change);
+                }
                 if let (Event::TaskCompleted(task), Some(ended)) = (event, ended) {
                     let failed = task.state.is_failure();
                     let total = self.board.job(task.job).and_then(|job| job.expected);
@@ -140,6 +156,23 @@ impl Watch {
         }
     }
 
+    /// A task that is held waits for somebody, who is to know why.
+    fn tell_held(&mut self, change: &TaskStateChanged) {
+        let task = (change.job, change.task);
+        self.held_before.remove(&task);
+        if change.to != TaskState::Held {
+            return;
+        }
+        let rows = self.board.job(change.job).map(|job| &job.rows);
+        let Some(row) = rows.and_then(|rows| rows.task(change.task, change.at)) else { return };
+        let line = held_line(row.name, change.cause.as_deref());
+        if self.has_begun {
+            self.screen.say(&line);
+        } else {
+            self.held_before.insert(task, line);
+        }
+    }
+
     /// All that was there was read. If some of its jobs go on, those that have ended are an earlier matter.
     fn begin(&mut self) {
         if !self.is_over() {
@@ -151,6 +184,7 @@ impl Watch {
                 self.screen.say(&line);
             }
         }
+        std::mem::take(&mut self.held_before).values().for_each(|line| self.screen.say(line));
     }
 
     /// Whether there were jobs and all have ended.
@@ -183,6 +217,9 @@ impl Watch {
             let name = job.rows.job(now).name;
             let name = shortened(name.as_deref().unwrap_or("a job"), 80);
             self.screen.say(&format!("{name}: {}", summary_line(Some(job), now)));
+        }
+        if earlier > 0 {
+            self.screen.say(&total_line(jobs.iter().map(|(_, job)| *job)));
         }
         let failed = jobs.iter().any(|(_, job)| has_failed(job));
         if let Some(rest) = self.problems.rest(&self.files[0]) {

@@ -29,9 +29,23 @@ impl Zone {
         Zone(TimeZone::UTC)
     }
 
-    /// This machine's: the one of `TZ` if that is set.
+    /// This machine's: the one of `TZ` if that is set; UTC if there is none. So it is if `TZ` says what is no time zone, which
+    /// [`try_system`](Zone::try_system) refuses.
     pub fn system() -> Zone {
         Zone(TimeZone::system())
+    }
+
+    /// This machine's: the one of `TZ` if that is set; UTC if there is none.
+    ///
+    /// # Errors
+    /// `TZ` is set, and is no time zone.
+    pub fn try_system() -> Result<Zone, ParseZoneError> {
+        let named = std::env::var_os("TZ");
+        match (TimeZone::try_system(), named) {
+            (Ok(zone), _) => Ok(Zone(zone)),
+            (Err(_), None) => Ok(Zone::utc()),
+            (Err(_), Some(name)) => Err(ParseZoneError { name: name.to_string_lossy().into() }),
+        }
     }
 }
 

@@ -100,6 +100,14 @@ impl Process {
             .stderr(Stdio::piped())
             .process_group(0);
         if let Some(directory) = &self.directory {
+            // The system would say only that something isn't there, which is taken for the program.
+            if !directory.is_dir() {
+                let folder = directory.display();
+                return Err(io::Error::new(
+                    io::ErrorKind::NotADirectory,
+                    format!("{folder} is no folder here, where it was to run"),
+                ));
+            }
             command.current_dir(directory);
         }
         command.spawn()
@@ -289,5 +297,10 @@ mod tests {
         let process = Process { words: vec!["/nonexistent/tool".into()], ..sh("") };
         let ended = block_on(process.run(&Clock::system(), LIMIT));
         assert!(matches!(ended, Err(NotRun::NotStarted(_))), "{ended:?}");
+        let process = Process { directory: Some("/nonexistent".into()), ..sh("") };
+        let ended = block_on(process.run(&Clock::system(), LIMIT));
+        let Err(NotRun::NotStarted(error)) = ended else { panic!("{ended:?}") };
+        assert!(error.to_string().contains("/nonexistent is no folder"), "{error}");
+        assert_ne!(error.kind(), io::ErrorKind::NotFound, "the program is there");
     }
 }

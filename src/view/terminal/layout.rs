@@ -147,6 +147,7 @@ pub(super) fn job_line(job: &JobRow, width: usize) -> Line {
         (1, job.counts.failed(), "failed"),
         (5, job.counts.canceled(), "canceled"),
         (3, job.counts.running(), "running"),
+        (3, job.counts.of(TaskState::Held), "held"),
     ] {
         if n > 0 {
             parts.push((matters, format!("{n} {what}")));
@@ -321,6 +322,14 @@ mod tests {
                 "  50%  [====>     ]   1m05s  cp 1  4/8 files  a\\u{1b}[2J",
             ]
         );
+    }
+
+    #[test]
+    fn tasks_that_are_held_are_counted() {
+        let mut scene = Scene::new(3);
+        scene.tasks[1].observed(TaskState::Held).expect("it can");
+        let line = scene.lines(100, 24).remove(0);
+        assert!(line.starts_with("[                    ]  0/10  2 running  1 held  "), "{line}");
     }
 
     #[test]
