@@ -14,7 +14,8 @@ pub(in crate::condor) fn body(event_type: EventType, text: &str) -> Body<'_> {
     let mut lines = Lines::of(text);
     let head = lines.next().unwrap_or("");
     let head = head.strip_prefix(' ').unwrap_or(head);
-    typed(event_type, head, lines).unwrap_or(Body::Other(Attributes::lines(lines.rest())))
+    typed(event_type, head, lines)
+        .unwrap_or_else(|| Body::Other(Attributes::lines(lines.rest())))
 }
 
 fn typed<'a>(event_type: EventType, head: &'a str, mut lines: Lines<'a>) -> Option<Body<'a>> {
