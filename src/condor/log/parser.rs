@@ -240,8 +240,7 @@ impl Parser {
 
 /// An event of text; its offset is set later.
 fn text(bytes: &[u8], dates: &mut Dates) -> Result<Event, DamageKind> {
-    let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
-    let header = header::parse(line).map_err(|wrong| match wrong {
+    let header = header::parse(bytes).map_err(|wrong| match wrong {
         Wrong::Start => DamageKind::NoEvent,
         Wrong::Key => DamageKind::BadKey,
         Wrong::Time => DamageKind::BadTime,

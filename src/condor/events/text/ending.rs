@@ -164,7 +164,7 @@ pub(in crate::condor) fn is_about_the_end(line: &str) -> bool {
 
 /// `12  -  What`: both.
 #[inline]
-pub(in crate::condor) fn dashed(line: &str) -> Option<(&str, &str)> {
+fn dashed(line: &str) -> Option<(&str, &str)> {
     let end = line.bytes().position(|byte| byte == b' ')?;
     Some((&line[..end], line[end..].strip_prefix("  -  ")?))
 }
