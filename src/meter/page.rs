@@ -124,11 +124,12 @@ impl Page {
 
     /// Runs `change` on the slot's extras, which it makes if need be.
     fn with_extras<R>(&self, index: usize, change: impl FnOnce(&mut Extras) -> R) -> R {
-        let mut extras = self.extras.lock();
-        if extras.is_empty() {
-            extras.resize_with(PAGE, Extras::default);
+        let (index, mut extras) = (index % PAGE, self.extras.lock());
+        // Not those of all slots: most jobs have few tasks.
+        if extras.len() <= index {
+            extras.resize_with(index + 1, Extras::default);
         }
-        change(&mut extras[index % PAGE])
+        change(&mut extras[index])
     }
 
     /// What the slot says now.

@@ -155,7 +155,15 @@ const MOST: usize = 256;
 /// ```
 #[derive(Clone, PartialEq, Default, Deserialize)]
 #[serde(from = "BTreeMap<Arc<str>, Property>")]
-pub struct Properties(Option<Arc<BTreeMap<Arc<str>, Property>>>);
+pub struct Properties(Option<Arc<Sorted>>);
+
+/// By name. No map, as one for a single property would take half a kilobyte.
+type Sorted = Vec<(Arc<str>, Property)>;
+
+/// Where the property of that name is, or would be.
+fn place(all: &Sorted, name: &str) -> Result<usize, usize> {
+    all.binary_search_by(|(there, _)| (**there).cmp(name))
+}
 
 impl Properties {
     /// The property of that name.
@@ -167,7 +175,8 @@ impl Properties {
     /// assert_eq!(properties.get("host"), None);
     /// ```
     pub fn get(&self, name: &str) -> Option<&Property> {
-        self.0.as_ref()?.get(name)
+        let all = self.0.as_ref()?;
+        place(all, name).ok().map(|at| &all[at].1)
     }
 
     /// All of them, in the order of their names.
@@ -210,7 +219,14 @@ impl Properties {
             let name = name.as_ref();
             tracing::warn!(name, "{MOST} properties are as many as there can be: it is ignored");
         } else if value.has_json() && before != Some(&value) {
-            Arc::make_mut(self.0.get_or_insert_default()).insert(name.into(), value);
+            let all = Arc::make_mut(self.0.get_or_insert_default());
+            match place(all, name.as_ref()) {
+                Ok(at) => all[at].1 = value,
+                Err(at) => {
+                    all.reserve_exact(1);
+                    all.insert(at, (name.into(), value));
+                }
+            }
         }
     }
 }

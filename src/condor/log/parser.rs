@@ -19,8 +19,11 @@ use crate::model::Timestamp;
 /// No event has more bytes.
 const LONGEST: usize = 32 << 20;
 
-/// How much is read at once.
+/// How much is read at once of a log that has so much.
 const CHUNK: usize = 256 << 10;
+
+/// How much is read first: most logs have no more, and a log that has grown has little that is new. Room is made by writing zeros.
+const FIRST: usize = 8 << 10;
 
 /// Makes events of the bytes of a log, which it is given in pieces of any size: these make no difference.
 ///
@@ -46,6 +49,8 @@ pub struct Parser {
     buffer: Vec<u8>,
     start: usize,
     filled: usize,
+    /// How much is read next.
+    chunk: usize,
     /// Of the byte at `start`, in the file.
     offset: u64,
     dates: Dates,
@@ -72,6 +77,7 @@ impl Parser {
             buffer,
             start: 0,
             filled: 0,
+            chunk: FIRST,
             offset: 0,
             dates,
             ended: false,
@@ -96,8 +102,11 @@ impl Parser {
     /// # Errors
     /// Those of `source`.
     pub fn read_from(&mut self, source: &mut impl Read) -> io::Result<usize> {
-        let read = source.read(self.room(CHUNK))?;
+        let read = source.read(self.room(self.chunk))?;
         self.take(read);
+        if read >= self.chunk {
+            self.chunk = (self.chunk * 2).min(CHUNK);
+        }
         Ok(read)
     }
 
@@ -231,8 +240,7 @@ impl Parser {
 
 /// An event of text; its offset is set later.
 fn text(bytes: &[u8], dates: &mut Dates) -> Result<Event, DamageKind> {
-    let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
-    let header = header::parse(line).map_err(|wrong| match wrong {
+    let header = header::parse(bytes).map_err(|wrong| match wrong {
         Wrong::Start => DamageKind::NoEvent,
         Wrong::Key => DamageKind::BadKey,
         Wrong::Time => DamageKind::BadTime,

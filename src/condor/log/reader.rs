@@ -51,7 +51,7 @@ pub struct Reader {
     /// Behind what was given out.
     cursor: Cursor,
     /// The file that the cursor is in, while there is something to read: it may be one of thousands of logs.
-    open: Option<Open>,
+    open: Option<Box<Open>>,
     /// Of the log's file, when all of it was read.
     seen: Option<Stamp>,
     /// Of the file that was read last.
@@ -153,7 +153,7 @@ impl Reader {
 
     fn read(&mut self) -> Result<Option<Event>, ReadError> {
         loop {
-            let Some(Open { path, file, parser, .. }) = &mut self.open else {
+            let Some(Open { path, file, parser, .. }) = self.open.as_deref_mut() else {
                 if self.enter()? {
                     continue;
                 }
@@ -234,7 +234,7 @@ impl Reader {
         self.last = Some(stamp(&file.metadata()?));
         let now = Timestamp::from_micros(self.clock.wall_micros());
         let parser = Parser::new(self.zone.clone(), now).at(self.cursor.offset);
-        self.open = Some(Open { path, file, parser, is_full: false });
+        self.open = Some(Box::new(Open { path, file, parser, is_full: false }));
         Ok(())
     }
 
@@ -248,7 +248,9 @@ impl Reader {
 
     /// At the end of a file: false if it is the log's end for now.
     fn leave(&mut self) -> Result<bool, ReadError> {
-        let Some(Open { path, file, parser, is_full }) = &mut self.open else { return Ok(true) };
+        let Some(Open { path, file, parser, is_full }) = self.open.as_deref_mut() else {
+            return Ok(true);
+        };
         let io_error = |source| ReadError::Io { file: path.clone(), source: Arc::new(source) };
         let metadata = file.metadata().map_err(io_error)?;
         let read = parser.offset() + parser.pending() as u64;

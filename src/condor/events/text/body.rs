@@ -1,6 +1,6 @@
 //! Bodies of text events, by their type.
 
-use super::ending::{Ending, dashed, evicted, is_about_the_end};
+use super::ending::{Ending, evicted, is_about_the_end};
 use super::lines::{Lines, after, codes, number, said, trim, whole};
 use crate::condor::ad::attributes::Attributes;
 use crate::condor::events::body::{
@@ -14,7 +14,7 @@ pub(in crate::condor) fn body(event_type: EventType, text: &str) -> Body<'_> {
     let mut lines = Lines::of(text);
     let head = lines.next().unwrap_or("");
     let head = head.strip_prefix(' ').unwrap_or(head);
-    typed(event_type, head, lines).unwrap_or(Body::Other(Attributes::lines(lines.rest())))
+    typed(event_type, head, lines).unwrap_or_else(|| Body::Other(Attributes::lines(lines.rest())))
 }
 
 fn typed<'a>(event_type: EventType, head: &'a str, mut lines: Lines<'a>) -> Option<Body<'a>> {
@@ -118,8 +118,9 @@ fn image_size<'a>(head: &'a str, lines: Lines<'a>) -> Option<ImageSize> {
     let size = whole(head.strip_prefix("Image size of job updated:")?)?;
     let mut image = ImageSize { size, ..ImageSize::default() };
     for line in lines {
-        let Some((value, what)) = dashed(trim(line)) else { continue };
-        let value = whole(value);
+        let Some((value, rest)) = number(line.trim_start_matches(['\t', ' '])) else { continue };
+        let Some(what) = rest.strip_prefix("  -  ") else { continue };
+        let value = Some(value);
         if what.starts_with("MemoryUsage") {
             image.memory_usage = value;
         } else if what.starts_with("ResidentSetSize") {

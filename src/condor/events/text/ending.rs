@@ -42,12 +42,15 @@ impl<'a> Ending<'a> {
         };
         let mut columns = None;
         for line in lines {
+            if let Some(columns) = &columns
+                && let Some(colon) = line.bytes().position(|byte| byte == b':')
+            {
+                ending.resources.extend(row(&line[..colon], &line[colon + 1..], columns));
+                continue;
+            }
             let trimmed = trim(line);
             match trimmed.as_bytes().first() {
                 None => columns = None,
-                _ if columns.is_some() && line.bytes().any(|byte| byte == b':') => {
-                    ending.resources.extend(columns.as_ref().and_then(|all| row(line, all)));
-                }
                 Some(b'U') if ending.usage(trimmed).is_some() => {}
                 Some(b'0'..=b'9') if ending.bytes(trimmed).is_some() => {}
                 Some(b'(') if ending.how(trimmed).is_some() => {}
@@ -161,7 +164,7 @@ pub(in crate::condor) fn is_about_the_end(line: &str) -> bool {
 
 /// `12  -  What`: both.
 #[inline]
-pub(in crate::condor) fn dashed(line: &str) -> Option<(&str, &str)> {
+fn dashed(line: &str) -> Option<(&str, &str)> {
     let end = line.bytes().position(|byte| byte == b' ')?;
     Some((&line[..end], line[end..].strip_prefix("  -  ")?))
 }
@@ -180,11 +183,11 @@ fn time(text: &str) -> Option<(Duration, &str)> {
     let &[h, i, b':', m, n, b':', s, t] = rest.as_bytes().get(..8)? else {
         return None;
     };
-    let two = |tens: u8, ones: u8| {
-        let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
-        digits.then(|| u64::from(tens - b'0') * 10 + u64::from(ones - b'0'))
-    };
-    let seconds = two(h, i)? * 3600 + two(m, n)? * 60 + two(s, t)?;
+    if ![h, i, m, n, s, t].iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let two = |tens: u8, ones: u8| u64::from(tens - b'0') * 10 + u64::from(ones - b'0');
+    let seconds = two(h, i) * 3600 + two(m, n) * 60 + two(s, t);
     let days = u64::try_from(days).ok()?.checked_mul(86_400)?;
     Some((Duration::from_secs(days.checked_add(seconds)?), &rest[8..]))
 }
@@ -199,15 +202,18 @@ struct Columns {
 impl Columns {
     fn of(line: &str) -> Option<Columns> {
         let (_, heads) = line.split_once(':')?;
+        // What HTCondor writes.
+        if heads.starts_with("    Usage  Request ") {
+            return Some(Columns { used: 9, requested: 18 });
+        }
         let end = |head: &str| heads.find(head).map(|start| start + head.len());
         Some(Columns { used: end("Usage")?, requested: end("Request")? })
     }
 }
 
 /// `   Memory (MB)          :      100     2048      2048 `.
-fn row<'a>(line: &'a str, columns: &Columns) -> Option<Resource<'a>> {
-    let colon = line.bytes().position(|byte| byte == b':')?;
-    let (name, cells) = (trim(&line[..colon]), &line[colon + 1..]);
+fn row<'a>(name: &'a str, cells: &'a str, columns: &Columns) -> Option<Resource<'a>> {
+    let name = trim(name);
     let unit = name.bytes().position(|byte| byte == b'(');
     let name = unit.map_or(name, |unit| trim(&name[..unit]));
     let mut resource = Resource { name, ..Resource::default() };
