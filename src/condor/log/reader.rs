@@ -371,7 +371,7 @@ impl Iterator for Reader {
         let read = self.read();
         // There may be nothing more, and it may be one of thousands.
         let is_done = |open: &Open| !open.is_full && open.parser.pending() == 0;
-        if self.open.as_ref().is_some_and(is_done) && !self.is_amid_much() {
+        if self.open.as_deref().is_some_and(is_done) && !self.is_amid_much() {
             self.open = None;
         }
         // A file that can't be read is told of once.
