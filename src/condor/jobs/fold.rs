@@ -13,6 +13,7 @@ use crate::condor::events::body::Body;
 use crate::condor::events::event::Event;
 use crate::condor::events::event_type::EventType;
 use crate::condor::events::key::JobKey;
+use crate::condor::log::dag;
 use crate::condor::log::logs::Followed;
 use crate::job::Job;
 
@@ -36,6 +37,9 @@ use crate::job::Job;
 /// | 002 can't be run | `Failed`, but only if nothing else follows until [`finish`](Jobs::finish) |
 /// | all others, as 022 disconnected and 046 skipped (005 follows) | as it was |
 ///
+/// An attempt is counted when the one before it is over, also if it never runs: of a job that is removed while it runs, 004 comes before
+/// 009. Of jobs that were submitted as held, logs say nothing but that they were submitted.
+///
 /// States that are final stay: events that come twice, too late, or without those before them change nothing that is known, and
 /// are no errors. That 016 (a script after a DAG's node) calls a failed node a success doesn't either, as the task has ended by then.
 ///
@@ -48,7 +52,8 @@ use crate::job::Job;
 /// it says that no more come (036), and a DAG until the log of DAGMan's own job says that it has ended (`d.dag.dagman.log` for
 /// `d.dag.nodes.log`, by [`apply_from`](Jobs::apply_from)), or until [`finish`](Jobs::finish).
 ///
-/// Cancelling such a job has no effect on HTCondor: its tasks are called canceled here, and run on there.
+/// Cancelling such a job has no effect on HTCondor: tasks that wait are called canceled here, and those that run once they have ended,
+/// or after the job's [grace](crate::JobBuilder::grace). What is [tracked by a pool](crate::condor::Tracked) is removed there.
 ///
 /// All events are of one schedd. Tasks that have not ended when the `Jobs` are dropped are interrupted, as nobody tells of them any more.
 #[derive(Debug)]
@@ -114,7 +119,14 @@ impl Jobs {
     /// The same of a log that is followed.
     pub(crate) fn apply_of(&mut self, log: &Followed, event: &Event) {
         match &log.nodes {
-            Some(nodes) => self.dagman(nodes, event),
+            Some(nodes) => {
+                let body = event.body();
+                // If none of its nodes can be submitted, there is no other word of the DAG.
+                if event.event_type() == EventType::SUBMIT {
+                    self.opened_group(&Of::Dag(nodes.as_path().into()), event, &body);
+                }
+                self.dagman(nodes, event, &body);
+            }
             None => self.apply_from(&log.path, event),
         }
     }
@@ -122,8 +134,8 @@ impl Jobs {
     /// An event with its body.
     pub(in crate::condor) fn take(&mut self, log: &Path, event: &Event, body: &Body<'_>) {
         let (event_type, key) = (event.event_type(), event.key());
-        if let Some(nodes) = naming::nodes_log(log) {
-            self.dagman(&nodes, event);
+        if let Some(nodes) = dag::nodes_log(log) {
+            self.dagman(&nodes, event, body);
         }
         if event_type.is_slot() || key.is_none() {
             return;
@@ -188,22 +200,39 @@ impl Jobs {
     }
 
     /// What the log of a DAG's own job says.
-    pub(in crate::condor) fn dagman(&mut self, nodes: &Path, event: &Event) {
+    pub(in crate::condor) fn dagman(&mut self, nodes: &Path, event: &Event, body: &Body<'_>) {
         let goes_on = match event.event_type() {
             EventType::SUBMIT | EventType::EXECUTE => true,
             EventType::JOB_TERMINATED | EventType::JOB_ABORTED => false,
             _ => return,
         };
         let nodes: Arc<Path> = nodes.into();
-        let of = Of::Dag(nodes.clone());
+        let before = self.dags.insert(nodes.clone(), goes_on);
+        let of = Of::Dag(nodes);
+        if !goes_on && before != Some(false) {
+            self.dagman_ended(&of, event, body);
+        }
         if let Some(group) = self.groups.get_mut(&of) {
             group.goes_on = goes_on;
-            if !goes_on {
-                group.tell(event.at());
-            }
             self.done.push(of);
         }
-        self.dags.insert(nodes, goes_on);
+    }
+
+    /// DAGMan's own job has ended. If that was no success although all nodes were one, as when a node could not be submitted, it is a
+    /// task that says so.
+    fn dagman_ended(&mut self, of: &Of, event: &Event, body: &Body<'_>) {
+        let is_success = matches!(body, Body::Terminated(end) if end.ended.is_success());
+        let Some(group) = self.groups.get_mut(of).filter(|group| group.is_open()) else { return };
+        group.tell(event.at());
+        if !is_success
+            && group.is_well()
+            && let Some(Seen { what, .. }) = seen(event.event_type(), body)
+        {
+            let JobKey { cluster, proc, .. } = event.key();
+            let notes = vec![("cluster", cluster.into()), ("proc", proc.into())];
+            group.add((cluster, proc), "DAGMan".into(), notes);
+            group.observe((cluster, proc), what);
+        }
     }
 
     /// Which job an event's task is of.
@@ -241,7 +270,7 @@ impl Jobs {
                 Group::new(name, vec![("cluster", (*cluster).into())], settings.clock())
             }
             Of::Dag(log) => {
-                let mut dag = Group::new(naming::dag_name(log), Vec::new(), settings.clock());
+                let mut dag = Group::new(dag::dag_name(log), Vec::new(), settings.clock());
                 dag.goes_on = dags.get(log).copied().unwrap_or(true);
                 dag
             }
@@ -328,6 +357,8 @@ fn new_task(key: JobKey, event: &Event, body: &Body<'_>) -> (Arc<str>, Notes) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::condor::ad::attributes::Attributes;
     use crate::condor::events::body::{ClusterRemove, ImageSize, Submit};
@@ -356,6 +387,13 @@ mod tests {
 
         fn of(&mut self, number: u32, body: Body<'_>) -> &mut Log {
             self.at(number, JobKey::new(114, 0), body)
+        }
+
+        /// Of DAGMan's own job.
+        fn dagman(&mut self, number: u32, body: Body<'_>, second: i64) -> &mut Log {
+            let event = event(number, JobKey::new(100, 0), second);
+            self.0.dagman(Path::new("/d.dag.nodes.log"), &event, &body);
+            self
         }
 
         fn plain(&mut self, numbers: &[u32]) -> &mut Log {
@@ -623,11 +661,41 @@ mod tests {
         assert_eq!((dag.name(), names), ("d.dag", vec!["A".into(), "A".into(), "N".into()]));
         log.0.caught_up();
         assert!(!dag.is_ended());
-        log.0.dagman(Path::new("/d.dag.nodes.log"), &event(0, no_op, 99));
-        log.0.dagman(Path::new("/d.dag.nodes.log"), &event(5, no_op, 100));
+        log.dagman(0, OTHER, 99).dagman(5, terminated(Ended::Exited(0)), 100);
         log.0.caught_up();
         assert_eq!((dag.state(), log.0.opened().count()), (JobState::Completed, 0));
         assert_eq!(dag.snapshot().ended_at.map(|at| at.as_micros()), Some(100_000_000));
+    }
+
+    #[test]
+    fn a_dag_fails_if_dagman_does_and_no_node_has() {
+        let all = |log: &Log, dag: &Job| {
+            let told = dag.snapshot().tasks.into_iter();
+            (
+                dag.state(),
+                log.0.iter().count(),
+                told.map(|task| task.name.to_string()).collect::<Vec<_>>(),
+            )
+        };
+        let of = |name: &str| (JobState::Failed, 1, vec![name.to_owned()]);
+        let nodes = Some(PathBuf::from("/d.dag.nodes.log"));
+        let followed = Followed { path: "/d.dag.dagman.log".into(), nodes };
+        let mut log = Log::default();
+        log.0.apply_of(&followed, &event(0, JobKey::new(100, 0), 1));
+        log.dagman(5, terminated(Ended::Exited(1)), 2);
+        let dag = log.0.opened().next().expect("one job");
+        log.0.caught_up();
+        assert_eq!(all(&log, &dag), of("DAGMan"));
+        // Told again, as when its log is read again.
+        log.dagman(5, terminated(Ended::Exited(1)), 2);
+        assert_eq!(log.0.opened().count(), 0);
+
+        let mut log = Log::default();
+        log.dagman(0, OTHER, 1).of(0, node("DAG Node: A")).of(5, terminated(Ended::Exited(3)));
+        let dag = log.0.opened().next().expect("one job");
+        log.dagman(5, terminated(Ended::Exited(1)), 9);
+        log.0.caught_up();
+        assert_eq!(all(&log, &dag), of("A"));
     }
 
     #[test]

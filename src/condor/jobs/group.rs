@@ -166,6 +166,17 @@ impl Group {
         !self.goes_on && self.live.is_empty() && self.open.is_some()
     }
 
+    /// Whether its job takes tasks.
+    pub(in crate::condor) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether no task of its job has ended in another state than it should have.
+    pub(in crate::condor) fn is_well(&self) -> bool {
+        let counts = self.job.as_ref().map(|job| job.progress().counts);
+        counts.is_none_or(|counts| counts.failed() + counts.canceled() == 0)
+    }
+
     /// Ends the job if that is still so.
     pub(in crate::condor) fn settle(&mut self) {
         if self.is_done() {

@@ -7,6 +7,7 @@ use super::fold::{Jobs, Of};
 use super::group::Group;
 use super::naming;
 use crate::condor::events::key::JobKey;
+use crate::condor::log::dag;
 use crate::job::{Job, Observation};
 use crate::model::{Property, TaskState, Timestamp};
 
@@ -38,7 +39,7 @@ impl Jobs {
 
     /// The same of a DAG, by the log of its nodes.
     pub(in crate::condor) fn await_dag(&mut self, nodes: &Path, at: Timestamp) -> Option<Job> {
-        let (name, clock) = (naming::dag_name(nodes), self.settings.clock());
+        let (name, clock) = (dag::dag_name(nodes), self.settings.clock());
         self.wait_for(Of::Dag(nodes.into()), || Group::new(name, Vec::new(), clock), at)
     }
 

@@ -14,12 +14,12 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use super::cursor::Cursor;
+use super::dag;
 use super::error::ReadError;
 use super::reader::Reader;
 use crate::base::{Clock, Sleep};
 use crate::condor::events::event::Event;
 use crate::condor::events::zone::Zone;
-use crate::condor::jobs::naming;
 use crate::event_log::Watched;
 
 /// How often logs are looked at, whether the system tells of a change or not.
@@ -127,7 +127,7 @@ impl Logs {
 
     fn follow_by(&mut self, reader: Reader, zone: &Zone) {
         let path = reader.path().to_owned();
-        let dagman = naming::dagman_log(&path);
+        let dagman = dag::dagman_log(&path);
         self.add(reader.zone(zone.clone()), Followed { path: path.clone(), nodes: None });
         if let Some(dagman) = dagman {
             let reader = Reader::at(&dagman, Cursor::default()).zone(zone.clone());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::tool::Invocation;
 use super::which::Which;
 use crate::condor::JobKey;
-use crate::condor::jobs::naming;
+use crate::condor::log::dag;
 use crate::model::Timestamp;
 
 /// What is to be submitted: a description of jobs, in HTCondor's language, as text or in a file; or a DAG.
@@ -181,7 +181,7 @@ impl Submitted {
 
     /// The log of DAGMan's nodes, which is beside its own.
     pub(super) fn nodes_log(&self) -> Option<PathBuf> {
-        self.logs.iter().find_map(|log| naming::nodes_log(log))
+        self.logs.iter().find_map(|log| dag::nodes_log(log))
     }
 
     pub(super) fn with_log_of_nodes(mut self) -> Submitted {
