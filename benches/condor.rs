@@ -3,6 +3,7 @@
 //!
 //! ```sh
 //! cargo bench --features condor --bench condor [-- --json]
+//! cargo bench --features condor --bench condor -- --write FILE    # the log, for other readers
 //! ```
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures time")]
@@ -70,6 +71,9 @@ fn read(log: &str, mut each: impl FnMut(&Event)) -> f64 {
 
 fn main() {
     let log = log();
+    if let Some(path) = std::env::args().skip_while(|argument| argument != "--write").nth(1) {
+        return std::fs::write(path, log).unwrap();
+    }
     let bytes = log.len() as f64 / EVENTS as f64;
     let mut cases = [
         Case::new("events", 1, || read(&log, |event| _ = black_box(event.key()))),
