@@ -99,6 +99,27 @@ fn a_dag_ends_with_the_log_of_dagman_beside_it() {
 }
 
 #[test]
+fn a_log_that_is_given_twice_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("jobs.log");
+    let runs = event(1, 114, "Job executing on host: <127.0.0.1:9618>");
+    let evicted = event(4, 114, "Job was evicted.\n\t(0) Job was not checkpointed.");
+    append(&log, &[&submitted(114), &runs, &evicted, &runs[..]].concat());
+    let (job, tracking) = next(follow([&log, &folder.path().join(".").join("jobs.log")]));
+    until(&job, |job| job.counts().running() == 1);
+    tracking.add(&log);
+    let other = folder.path().join("other.log");
+    append(&other, &submitted(115));
+    tracking.add(&other);
+    let (_, tracking) = next(tracking);
+    append(&log, &ended(114));
+    let end = job.clone();
+    within(move || end.wait_until_done().blocking().unwrap());
+    assert_eq!(job.snapshot().tasks[0].attempt, 2);
+    drop(tracking);
+}
+
+#[test]
 fn what_is_wrong_with_a_log_is_kept_and_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("jobs.log");

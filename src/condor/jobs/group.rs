@@ -205,6 +205,8 @@ impl Group {
     pub(in crate::condor) fn forget_ended(&mut self) {
         if self.open.is_none() && self.job.as_ref().is_some_and(Job::is_ended) {
             self.job = None;
+            // There may be millions, and their room is most of what is left of them.
+            self.live.shrink_to_fit();
         }
     }
 }

@@ -85,7 +85,7 @@ impl Jobs {
 }
 
 impl Tracking {
-    /// Follows one more log, from its beginning. It need not be there yet.
+    /// Follows one more log, from its beginning. It need not be there yet. One that is followed already is not read again.
     pub fn add(&self, log: impl Into<PathBuf>) {
         // Whoever reads them ends with this.
         _ = self.more.unbounded_send(log.into());

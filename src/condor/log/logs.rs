@@ -1,6 +1,6 @@
 //! [`Logs`]: many logs that are read as they grow, one after the other, by whoever polls. Knows no jobs.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use super::reader::Reader;
 use crate::base::{Clock, Sleep};
 use crate::condor::events::event::Event;
 use crate::condor::events::zone::Zone;
-use crate::event_log::Watched;
+use crate::event_log::{Watched, real};
 
 /// How often logs are looked at, whether the system tells of a change or not.
 const LOOK: Duration = Duration::from_secs(1);
@@ -56,6 +56,8 @@ pub(crate) enum Next {
 /// Logs that grow. While there is nothing to read, none is open, and there is one timer for all.
 pub(crate) struct Logs {
     logs: Vec<Log>,
+    /// Where they are, and whether that is all that is looked for there.
+    known: HashSet<(PathBuf, bool)>,
     ready: Arc<Ready>,
     /// The log that is read, to its end.
     current: Option<usize>,
@@ -110,6 +112,7 @@ impl Logs {
     pub(crate) fn new() -> Logs {
         Logs {
             logs: Vec::new(),
+            known: HashSet::new(),
             ready: Arc::default(),
             current: None,
             has_news: true,
@@ -119,7 +122,7 @@ impl Logs {
         }
     }
 
-    /// Reads the log at `path` from its beginning, which need not be there yet; if it is of a DAG's nodes, also that of DAGMan's own
+    /// Reads the log at `path` from its beginning, which need not be there yet, once if it is given twice; if it is of a DAG's nodes, also that of DAGMan's own
     /// job.
     pub(crate) fn follow(&mut self, path: &Path, zone: &Zone) {
         self.follow_by(Reader::at(path, Cursor::default()), zone);
@@ -136,6 +139,10 @@ impl Logs {
     }
 
     fn add(&mut self, reader: Reader, followed: Followed) {
+        // What is read twice seems to have happened twice.
+        if !self.known.insert((place(&followed.path), followed.nodes.is_none())) {
+            return;
+        }
         let news = Arc::new(News {
             index: self.logs.len(),
             is_queued: AtomicBool::new(false),
@@ -203,6 +210,16 @@ impl Logs {
             self.looked = if self.looked + 1 < all { self.looked + 1 } else { 0 };
             self.ready.push(&self.logs[self.looked].news);
         }
+    }
+}
+
+/// Where the log is, by whichever way it is named; it need not be there yet.
+fn place(log: &Path) -> PathBuf {
+    let there = log.canonicalize().unwrap_or_else(|_| real(log));
+    let folder = there.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match (folder.unwrap_or(Path::new(".")).canonicalize(), there.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => there,
     }
 }
 

@@ -184,7 +184,16 @@ impl Search {
         })
     }
 
+    /// Where the text event ends. If another one has begun within a line of it, that one was torn and the other written behind it.
     fn text(&mut self, bytes: &[u8], ended: bool) -> Option<End> {
+        let end = self.text_end(bytes, ended)?;
+        Some(match glued(&bytes[..end.event]) {
+            Some(next) => End { event: next, next, cut_off: true },
+            None => end,
+        })
+    }
+
+    fn text_end(&mut self, bytes: &[u8], ended: bool) -> Option<End> {
         let from = self.searched;
         for newline in memchr_iter(b'\n', &bytes[from..]) {
             let newline = from + newline;
@@ -235,6 +244,26 @@ impl Search {
             self.line = end + 1;
         }
     }
+}
+
+/// Where within a line of a text event another event's header is. What somebody writes into the log (008) may be about others,
+/// and so may lines that are indented.
+fn glued(event: &[u8]) -> Option<usize> {
+    if event.starts_with(b"008") {
+        return None;
+    }
+    // Only so far is looked that the time doesn't grow with the square of a line.
+    let is_header = |start: &usize| {
+        let (before, rest) = event.split_at(*start);
+        let line = &rest[..rest.len().min(header::LONGEST)];
+        let said = before.trim_ascii_end();
+        header::begins(line) == Some(true)
+            && !said.is_empty()
+            && !before[said.len()..].contains(&b'\n')
+            && header::parse(&line[..memchr(b'\n', line).unwrap_or(line.len())]).is_ok()
+    };
+    let mut parentheses = memchr_iter(b'(', event).filter_map(|at| at.checked_sub(b"005 ".len()));
+    parentheses.find(is_header)
 }
 
 #[cfg(test)]
@@ -293,6 +322,12 @@ mod tests {
             let found = end(format!("{torn}{line}\n...\n")).unwrap();
             assert!(!found.cut_off, "{line}");
         }
+        // In the middle of a line.
+        let torn = "006 (1.0.0) 2024-01-02 03:04:05 Image size of jo";
+        let found = end(format!("{torn}{next}")).unwrap();
+        assert_eq!((found.event, found.next, found.cut_off), (torn.len(), torn.len(), true));
+        let said = format!("008 (1.0.0) 2024-01-02 03:04:05 as {next}");
+        assert!(!end(said).unwrap().cut_off);
         // Its line isn't all there.
         assert_eq!(end(format!("{torn}005 (1.0.0) 2024-01-02 03:04:0")), None);
     }
