@@ -133,6 +133,25 @@ fn progress_is_told_by_the_times_of_the_log() {
 }
 
 #[test]
+fn older_files_come_first_if_that_is_asked_for() {
+    let log =
+        |name: &str| format!("{}/tests/data/condor/rotated/{name}", env!("CARGO_MANIFEST_DIR"));
+    let lines = |args: &[&str]| objects(&condor(&[&["log", "--json"], args].concat())).len();
+    let files = ["EventLog.4", "EventLog.3", "EventLog.2", "EventLog.1", "EventLog"].map(log);
+    let each: usize = files.iter().map(|file| lines(&[file])).sum();
+    assert_eq!(lines(&["--older", &files[4]]), each);
+    let status = |args: &[&str]| {
+        let told = objects(&condor(&[&["status", "--json"], args].concat()));
+        told.into_iter().map(|job| (job["name"].clone(), job["tasks"].clone())).collect::<Vec<_>>()
+    };
+    let all: Vec<&str> = files.iter().map(String::as_str).collect();
+    assert_eq!(status(&["--older", &files[4]]), status(&all));
+    let refused = run(&["log", "--older", &files[4]], "");
+    ends(&refused, 2);
+    assert!(text(&refused.stderr).contains("leave --older out"));
+}
+
+#[test]
 fn as_jobs_it_is_an_event_log_that_the_other_commands_read() {
     let output = condor(&["log", "--as-job", "--json", &log_of("fmt_json.log")]);
     ends(&output, 0);

@@ -385,11 +385,11 @@ fn cancelling_a_task_removes_its_job_and_is_tried_again_if_that_fails() {
 fn a_removal_that_fails_is_tried_again_only_later() {
     let set = Setting::new();
     set.tools.fails("condor_rm", 1, "can't connect");
+    // A pool that isn't there is asked for long.
+    set.tools.does("condor_q", "while [ ! -e there ]; do sleep 0.01; done");
     let job = set.track(1);
     set.write(&[(0, 0, SUBMITTED)]);
     set.until(|| is(&job, "7.0", TaskState::Submitted));
-    // A pool that isn't there is asked for long.
-    set.tools.does("condor_q", "while [ ! -e there ]; do sleep 0.01; done");
     set.polls(1);
     job.cancel("not this");
     let removals = |of: &str| {
@@ -399,11 +399,13 @@ fn a_removal_that_fails_is_tried_again_only_later() {
     while removals("|7") == 0 {
         std::thread::yield_now();
     }
-    // One after the other.
-    let other = Submitted::clusters([(8, 1)]).log(set.log());
-    set.tracking.track(&other).blocking().unwrap().job().cancel("nor this");
-    while removals("|8") == 0 {
-        std::thread::yield_now();
+    // One after the other, so that there is time for it when the last one begins.
+    for (cluster, end) in [(8, "|8"), (9, "|9")] {
+        let other = Submitted::clusters([(cluster, 1)]).log(set.log());
+        set.tracking.track(&other).blocking().unwrap().job().cancel("nor this");
+        while removals(end) == 0 {
+            std::thread::yield_now();
+        }
     }
     assert_eq!(removals("|7"), 1);
     std::fs::write(set.tools.path("there"), "").unwrap();

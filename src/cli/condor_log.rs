@@ -59,6 +59,7 @@ fn followed(args: &LogArgs) -> Logs {
         match &args.from {
             From::Condor(cursor) => logs.resume(file, *cursor, &zone),
             From::Now => logs.follow_from_now(file, &zone),
+            _ if args.format.older => logs.follow_with_older(file, &zone),
             From::Start | From::Cursor(_) => logs.follow(file, &zone),
         }
     }
@@ -70,7 +71,7 @@ fn open(args: &LogArgs, file: &Path) -> Result<Reader, OpenError> {
         From::Condor(cursor) => Reader::resume(file, *cursor),
         _ => Reader::open(file),
     };
-    let mut reader = reader?.zone(args.format.zone());
+    let mut reader = args.format.reader(reader?);
     if let From::Now = args.from {
         reader.by_ref().for_each(drop);
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::exit::UsageError;
-use crate::condor::Zone;
+use crate::condor::{Reader, Zone};
 use crate::view::terminal::printable;
 
 /// The formats of logs.
@@ -39,6 +39,10 @@ pub(super) struct FormatArgs {
     /// The time zone of an HTCondor log, such as Europe/Berlin or UTC [default: that of $TZ, or of this machine]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub(super) tz: Option<Zone>,
+
+    /// Begin with the older files of an HTCondor log, that it was renamed to: FILE.1, FILE.2 ... or FILE.old
+    #[arg(long)]
+    pub(super) older: bool,
 }
 
 fn zone(name: &str) -> Result<Zone, String> {
@@ -56,6 +60,11 @@ impl FormatArgs {
                 "times in an event log are in UTC: leave --tz out, or give --format condor";
             return Err(UsageError(way_out.into()));
         }
+        if self.format == Format::Milepost && self.older {
+            let way_out =
+                "all parts of an event log are read: leave --older out, or give --format condor";
+            return Err(UsageError(way_out.into()));
+        }
         if self.format == Format::Condor && self.tz.is_none() {
             // Else its times would be taken for UTC, and nobody would know.
             Zone::try_system().map_err(|error| {
@@ -63,6 +72,12 @@ impl FormatArgs {
             })?;
         }
         Ok(())
+    }
+
+    /// A reader of one of HTCondor's logs, as it is asked for.
+    pub(super) fn reader(&self, reader: Reader) -> Reader {
+        let reader = reader.zone(self.zone());
+        if self.older { reader.with_older() } else { reader }
     }
 
     /// The zone of HTCondor's logs.

@@ -9,13 +9,13 @@ use std::time::UNIX_EPOCH;
 
 use super::args::StatusArgs;
 use super::exit::{Exit, UsageError};
-use super::format::{Format, only};
+use super::format::{Format, FormatArgs, only};
 use super::problems::Problems;
 use super::screen::{say, unwritten};
 use super::source::check_present;
 use super::text::{count, progress, took};
 use crate::base::Clock;
-use crate::condor::{self, Jobs, Zone};
+use crate::condor::{self, Jobs};
 use crate::event_log::{Reader, Replay};
 use crate::job::Job;
 use crate::model::{JobId, JobSnapshot, TaskId, TaskSnapshot, TaskState, Timestamp};
@@ -36,7 +36,7 @@ pub(super) fn status(args: StatusArgs) -> Result<Exit, UsageError> {
     args.files.iter().try_for_each(|file| check_present(file))?;
     let said = match args.format.format {
         Format::Milepost => said_by_event_log(only(&args.files, "status of event logs")?)?,
-        Format::Condor => said_by_condor(&args.files, &args.format.zone()),
+        Format::Condor => said_by_condor(&args.files, &args.format),
     };
     let text = if args.json { json(&said.jobs) } else { table(&said, args.tasks) };
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
@@ -85,7 +85,7 @@ fn said_by_event_log(file: &Path) -> Result<Said, UsageError> {
     })
 }
 
-fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Said {
+fn said_by_condor(files: &[PathBuf], format: &FormatArgs) -> Said {
     let (mut jobs, mut opened) = (Jobs::builder().by_log_time().build(), Vec::new());
     let mut problems = Problems::of(Format::Condor);
     for file in files {
@@ -97,7 +97,7 @@ fn said_by_condor(files: &[PathBuf], zone: &Zone) -> Said {
                 continue;
             }
         };
-        for read in reader.zone(zone.clone()) {
+        for read in format.reader(reader) {
             match read {
                 Ok(event) => {
                     problems.note_sense();

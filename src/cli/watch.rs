@@ -51,7 +51,10 @@ pub(super) fn watch(args: WatchArgs) -> Result<Exit, UsageError> {
         Format::Milepost => Box::new(Several::of(&files)),
         Format::Condor => {
             let (mut logs, zone) = (Logs::new(), format.zone());
-            files.iter().for_each(|file| logs.follow(file, &zone));
+            files.iter().for_each(|file| match format.older {
+                true => logs.follow_with_older(file, &zone),
+                false => logs.follow(file, &zone),
+            });
             Box::new(CondorJobs { logs, jobs: Told::default() })
         }
     };

@@ -232,6 +232,11 @@ impl Logs {
         self.follow_by(reader, zone);
     }
 
+    /// The same from the oldest of its files on.
+    pub(crate) fn follow_with_older(&mut self, path: &Path, zone: &Zone) {
+        self.follow_by(Reader::at(path, Cursor::default()).with_older(), zone);
+    }
+
     /// The same from a place that a reader gave.
     pub(crate) fn resume(&mut self, path: &Path, cursor: Cursor, zone: &Zone) {
         self.follow_by(Reader::at(path, cursor), zone);

@@ -406,3 +406,28 @@ impl Batches {
         self.logs.len() < before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+
+    use super::*;
+    use crate::base::block_on;
+
+    #[test]
+    fn what_has_ended_is_kept_until_it_was_heard_that_it_was_canceled() {
+        let mut batches = Batches::new(Jobs::new(), Zone::utc(), Clock::system());
+        let (tracked, _, mut cancels) = batches.add(&Submitted::clusters([(7, 1)]));
+        tracked.job().cancel("not this");
+        assert!(tracked.job().is_ended());
+        batches.touched.insert(7);
+        batches.settle();
+        let mut heard = || block_on(cancels[0].next()).map(|cancel| cancel.which);
+        assert!(batches.cancel(heard().expect("it was canceled")).is_some());
+        batches.settle();
+        assert!(!batches.is_empty());
+        assert!(batches.cancel(heard().expect("it is over")).is_none());
+        batches.settle();
+        assert!(batches.is_empty() && heard().is_none());
+    }
+}
