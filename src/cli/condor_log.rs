@@ -9,7 +9,7 @@ use super::condor_sentence::sentence;
 use super::exit::{Exit, UsageError};
 use super::following::Following;
 use super::format::only;
-use super::log::{Lines, Print, Printer, finish, follow};
+use super::printer::{Lines, Print, Printer, finish, follow};
 use super::source::{check_present, check_readable};
 use crate::condor::{Cursor, Event, Jobs, Logs, Reader};
 use crate::event_log::{Entry, OpenError};

@@ -5,7 +5,7 @@
 //!   board and the printed lines of them; `feeder` adds tasks, `signals` cancels, `record` writes the event log, `page` serves the web page (feature `web`).
 //! - `watch`, `log`, `status`: what logs say, as bars, as `sentence`s and as a table. `following` waits for more of
 //!   them, `source` is what can't be one, `problems` is what is wrong with them, `format` which kind they are.
-//! - `condor_feed` makes of HTCondor's logs what the same is shown of; `condor_log` and `condor_sentence` print them as they are.
+//! - `printer` prints what `log` reads. `condor_feed` makes of HTCondor's logs what the same is shown of; `condor_log` and `condor_sentence` print them as they are.
 //! - `board`: what is known of jobs, folded from events and nothing else. So it shows a live job as well as a log.
 //! - `screen`: where bars and printed lines go, `collected` being the bars' part of it. `lines`: the board where there is no terminal.
 //!
@@ -32,6 +32,7 @@ mod page;
 #[cfg(not(feature = "web"))]
 #[path = "no_page.rs"]
 mod page;
+mod printer;
 mod problems;
 mod program;
 mod record;

@@ -40,8 +40,9 @@ use crate::job::Job;
 /// An attempt is counted when the one before it is over, also if it never runs: of a job that is removed while it runs, 004 comes before
 /// 009. Of jobs that were submitted as held, logs say nothing but that they were submitted.
 ///
-/// States that are final stay: events that come twice, too late, or without those before them change nothing that is known, and
-/// are no errors. That 016 (a script after a DAG's node) calls a failed node a success doesn't either, as the task has ended by then.
+/// States that are final stay (C5). Events that come twice, too late, or without those before them are no errors; of a log that is read
+/// again from its beginning, attempts may be counted again. That 016 (a script after a DAG's node) calls a failed node a success
+/// changes nothing, as the task has ended by then.
 ///
 /// What else is known is in properties: `cluster`, `proc`, `submit_host`, `dag_node`; `host` and `slot` where it runs; `memory_mib`;
 /// `exit_code` or `signal`; `bytes_sent`, `bytes_received`. Progress is what the job writes by `condor_chirp ulog` or
@@ -642,6 +643,8 @@ mod tests {
         assert_eq!(job.progress().expected, Some(2));
         log.0.caught_up();
         assert_eq!(job.state(), JobState::Completed);
+        let ended_at = job.snapshot().ended_at.map(|at| at.as_micros());
+        assert_eq!(ended_at, u64::try_from(log.1 * 1_000_000).ok());
         log.at(36, whole, OTHER).at(35, whole, OTHER);
         assert_eq!(log.0.opened().count(), 0);
     }
@@ -665,6 +668,25 @@ mod tests {
         log.0.caught_up();
         assert_eq!((dag.state(), log.0.opened().count()), (JobState::Completed, 0));
         assert_eq!(dag.snapshot().ended_at.map(|at| at.as_micros()), Some(100_000_000));
+    }
+
+    #[test]
+    fn why_a_run_is_over_is_told() {
+        let Body::Evicted(retry) = requeued() else { panic!("it is one") };
+        for (requeued, reason, expected) in [
+            (retry.requeued, None, "exit code 3, and it is to run again"),
+            (retry.requeued, Some("on_exit"), "exit code 3, and it is to run again: on_exit"),
+            (None, Some("preempted"), "evicted: preempted"),
+            (None, None, "evicted"),
+        ] {
+            let mut log = Log::default();
+            log.plain(&[0, 1]).of(4, Body::Evicted(Evicted { requeued, reason, ..retry.clone() }));
+            let job = log.0.job(114).expect("there is one");
+            let mut changes = job.task_state_changed();
+            let last = std::iter::from_fn(|| changes.try_recv()).last();
+            let cause = last.and_then(|change| change.cause).and_then(|it| it.message.clone());
+            assert_eq!(cause.as_deref(), Some(expected));
+        }
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Group {
         }
     }
 
-    /// An event of it was at that time.
+    /// An event of it was at that time (C4).
     pub(in crate::condor) fn tell(&self, at: Timestamp) {
         self.clock.tell(at.as_micros());
     }

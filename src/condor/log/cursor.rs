@@ -1,4 +1,4 @@
-//! [`Cursor`]: a place in a log, and how the file is known again. Opens no file.
+//! [`Cursor`]: a place in a log, and how the file is known again (C2). Opens no file.
 
 use std::fmt;
 use std::str::FromStr;

@@ -27,7 +27,8 @@ pub enum ReadError {
         /// Which bytes.
         damaged: Damaged,
     },
-    /// The file has become shorter than what was read of it, or was written anew. It is read from its beginning.
+    /// The file has become shorter than what was read of it, or was written anew. It is read from its beginning. The system may
+    /// have given another file its number: then that is the one.
     #[non_exhaustive]
     Truncated {
         /// The file.

@@ -52,7 +52,8 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows the log at `path` from its beginning. It need not be there yet.
+    /// Follows the log at `path` from its beginning. It need not be there yet. What it was renamed to before it was looked at first
+    /// is not read; see [`with_older`](Follower::with_older).
     pub fn new(path: impl AsRef<Path>) -> Follower {
         Follower::resume(path, Cursor::default())
     }

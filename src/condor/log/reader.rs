@@ -19,7 +19,8 @@ use crate::model::Timestamp;
 /// it goes on with what is sound. At the end it gives `None`; later calls give what was written since. To wait for that, see
 /// [`Follower`](crate::condor::Follower).
 ///
-/// Events come in the order in which they are in the file. While there is nothing to read, no file is open.
+/// Events come in the order in which they are in the file. While there is nothing to read, no file is open, unless what is
+/// there is large and no whole event yet.
 ///
 /// ```
 /// use milepost::condor::{Body, Reader, Zone};
@@ -267,7 +268,7 @@ impl Reader {
             return Ok(true);
         }
         let is_last = *path == self.path && is_at(&metadata, &self.path);
-        // What was written before another file took its place is read first.
+        // What was written before another file took its place is read first (C3).
         if !is_last && !std::mem::replace(is_full, true) {
             return Ok(true);
         }

@@ -1,6 +1,6 @@
 //! Where the pieces of a log begin and end: events in text, XML and JSON, and what is nothing between them. Makes no event.
 //!
-//! No answer depends on bytes that aren't there yet: what can't be told is asked again when there are more.
+//! No answer depends on bytes that aren't there yet (C1): what can't be told is asked again when there are more.
 
 use memchr::{memchr, memchr_iter};
 

@@ -3,7 +3,7 @@
 //!
 //! The log says more than polls do and mostly sooner, so polls only repair what it missed. A poll and the log may each be ahead of
 //! the other, so that they differ once means nothing. What counts is that they differ in the same way in polls that follow one
-//! another, while the log says nothing of the job in between.
+//! another, while the log says nothing of the job in between (C6).
 
 use std::collections::HashMap;
 
@@ -194,6 +194,22 @@ mod tests {
         for _ in 0..9 {
             assert_eq!(polls.judge(KEY, Known::Nothing, 0, Found::Nowhere), None);
             assert_eq!(polls.judge(KEY, Known::Ended, 1, Found::Nowhere), None);
+        }
+    }
+
+    #[test]
+    fn what_is_about_to_be_over_is_let_be_and_what_has_ended_in_the_queue_ends() {
+        let mut polls = Reconciler::default();
+        let canceling = Known::Live(TaskState::Canceling);
+        for status in [JobStatus::Running, JobStatus::Held, JobStatus::Removed] {
+            assert_eq!(polls.judge(KEY, canceling, 1, Found::InQueue(status)), None);
+            assert!(!polls.doubts(), "{status}");
+        }
+        let completed = Found::InQueue(JobStatus::Completed);
+        for known in [RUNNING, canceling] {
+            assert_eq!(polls.judge(KEY, known, 1, completed), None);
+            let end = Some(Repair::End(JobStatus::Completed));
+            assert_eq!(polls.judge(KEY, known, 1, completed), end);
         }
     }
 
