@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::{JobsBuilder, Settings};
-use super::group::{Group, Notes};
+use super::group::{Group, Notes, Number};
 use super::naming;
 use super::noted::note;
+use super::procs::Procs;
 use super::states::{Seen, When, is_of_job, seen};
 use crate::condor::events::body::Body;
 use crate::condor::events::event::Event;
@@ -66,6 +67,8 @@ pub struct Jobs {
     /// What is known of DAGs by the logs of their own jobs: whether they go on.
     dags: HashMap<Arc<Path>, bool>,
     pub(in crate::condor) opened: Vec<Job>,
+    /// What has ended in clusters that were let go of: what is told of it later is nothing new.
+    pub(in crate::condor) forgotten: Procs,
     /// What may have ended since all was read.
     pub(in crate::condor) done: Vec<Of>,
 }
@@ -102,6 +105,7 @@ impl Jobs {
             nodes: HashMap::new(),
             dags: HashMap::new(),
             opened: Vec::new(),
+            forgotten: Procs::default(),
             done: Vec::new(),
         }
     }
@@ -149,7 +153,7 @@ impl Jobs {
         }
         let number = (key.cluster, naming::number_in_cluster(key));
         let of = self.group_of(log, event, body);
-        if self.groups.get(&of).is_some_and(|group| group.has_ended(number)) {
+        if self.has_ended(&of, number) {
             return;
         }
         let measure = self.settings.measure.clone();
@@ -173,6 +177,12 @@ impl Jobs {
         }
     }
 
+    /// Whether it was told how the job has ended.
+    pub(in crate::condor) fn has_ended(&self, of: &Of, number: Number) -> bool {
+        let is_forgotten = matches!(of, Of::Cluster(_)) && self.forgotten.contains(number);
+        is_forgotten || self.groups.get(of).is_some_and(|group| group.has_ended(number))
+    }
+
     /// An event of a whole cluster.
     fn take_cluster(&mut self, cluster: i64, event: &Event, body: &Body<'_>) {
         let of = Of::Cluster(cluster);
@@ -180,6 +190,7 @@ impl Jobs {
             EventType::CLUSTER_SUBMIT => {
                 // Twice, or after its end: there is nothing to be opened.
                 if !self.groups.contains_key(&of)
+                    && !self.forgotten.has_cluster(cluster)
                     && let Some(group) = self.opened_group(&of, event, body)
                 {
                     group.goes_on = true;
@@ -303,20 +314,36 @@ impl Jobs {
 
     /// There is nothing more to be read for now: jobs end of which all is there and has ended.
     pub fn caught_up(&mut self) {
-        self.settle(|_| {});
+        self.settle();
     }
 
     /// The same; jobs that end are let go of.
     pub(crate) fn caught_up_and_forget(&mut self) {
-        self.settle(Group::forget_ended);
+        for of in self.settle() {
+            self.forget(&of);
+        }
     }
 
-    fn settle(&mut self, then: fn(&mut Group)) {
-        for of in self.done.drain(..) {
-            if let Some(group) = self.groups.get_mut(&of) {
+    /// Ends what has ended; returns what that may be.
+    fn settle(&mut self) -> Vec<Of> {
+        let done = std::mem::take(&mut self.done);
+        for of in &done {
+            if let Some(group) = self.groups.get_mut(of) {
                 group.settle();
-                then(group);
             }
+        }
+        done
+    }
+
+    /// Lets go of a job if it has ended. Of a cluster, what has ended in it is all that is kept.
+    fn forget(&mut self, of: &Of) {
+        let Some(group) = self.groups.get_mut(of).filter(|group| group.is_over()) else { return };
+        match of {
+            Of::Cluster(_) => {
+                self.forgotten.extend(group.take_ended());
+                self.groups.remove(of);
+            }
+            Of::Dag(_) => group.forget(),
         }
     }
 
@@ -330,7 +357,9 @@ impl Jobs {
 
     /// Lets go of the jobs that have ended, as who follows logs for ever would else keep them all.
     pub fn forget_ended(&mut self) {
-        self.groups.values_mut().for_each(Group::forget_ended);
+        for of in self.groups.keys().cloned().collect::<Vec<_>>() {
+            self.forget(&of);
+        }
     }
 }
 
@@ -668,6 +697,33 @@ mod tests {
         log.0.caught_up();
         assert_eq!((dag.state(), log.0.opened().count()), (JobState::Completed, 0));
         assert_eq!(dag.snapshot().ended_at.map(|at| at.as_micros()), Some(100_000_000));
+    }
+
+    #[test]
+    fn of_a_cluster_that_was_let_go_of_is_kept_what_has_ended_in_it() {
+        let mut log = Log::default();
+        for round in 0..2 {
+            for proc in [2 * round, 2 * round + 1] {
+                let key = JobKey::new(114, proc);
+                log.at(0, key, OTHER).at(5, key, terminated(Ended::Exited(0)));
+            }
+            log.0.caught_up_and_forget();
+            assert!(log.0.groups.is_empty());
+            // What is told again is nothing new, and what comes after it is another job.
+            for number in [0, 1, 5] {
+                log.at(number, JobKey::new(114, 0), OTHER);
+            }
+            log.at(35, JobKey::new(114, -1), OTHER).at(36, JobKey::new(114, -1), OTHER);
+            assert_eq!((log.0.opened().count(), log.0.groups.len()), (1, 0), "{round}");
+        }
+        // One that was canceled here runs on there, and isn't let go of before that is over.
+        log.at(0, JobKey::new(115, 0), OTHER).at(1, JobKey::new(115, 0), OTHER);
+        let job = log.0.job(115).expect("there is one");
+        job.cancel_now("enough");
+        log.0.caught_up_and_forget();
+        log.at(10, JobKey::new(115, 0), OTHER).at(5, JobKey::new(115, 0), OTHER);
+        log.0.caught_up_and_forget();
+        assert_eq!((log.0.opened().count(), log.0.groups.len()), (1, 0));
     }
 
     #[test]

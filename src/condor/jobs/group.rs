@@ -201,12 +201,20 @@ impl Group {
         self.job.as_ref()
     }
 
-    /// Lets go of a job that has ended.
-    pub(in crate::condor) fn forget_ended(&mut self) {
-        if self.open.is_none() && self.job.as_ref().is_some_and(Job::is_ended) {
-            self.job = None;
-            // There may be millions, and their room is most of what is left of them.
-            self.live.shrink_to_fit();
-        }
+    /// Whether its job has ended.
+    pub(in crate::condor) fn is_over(&self) -> bool {
+        self.open.is_none() && self.job.as_ref().is_some_and(Job::is_ended)
+    }
+
+    /// Lets go of its job.
+    pub(in crate::condor) fn forget(&mut self) {
+        self.job = None;
+        // There may be many, and their room is most of what is left of them.
+        self.live.shrink_to_fit();
+    }
+
+    /// What has ended.
+    pub(in crate::condor) fn take_ended(&mut self) -> Procs {
+        std::mem::take(&mut self.ended)
     }
 }

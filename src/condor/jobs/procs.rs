@@ -17,6 +17,27 @@ impl Procs {
         self.range_of(job).is_some()
     }
 
+    /// Whether there is one of that cluster.
+    pub(in crate::condor) fn has_cluster(&self, cluster: i64) -> bool {
+        self.0.range((cluster, i64::MIN)..=(cluster, i64::MAX)).next().is_some()
+    }
+
+    /// Takes over all of another set.
+    pub(in crate::condor) fn extend(&mut self, other: Procs) {
+        for ((cluster, first), last) in other.0 {
+            let before = first.checked_sub(1).and_then(|before| self.range_of((cluster, before)));
+            let until =
+                self.range_of((cluster, last)).and_then(|range| self.0.get(&range).copied());
+            let inside = self.0.range((cluster, first)..=(cluster, last));
+            for range in inside.map(|(range, _)| *range).collect::<Vec<_>>() {
+                self.0.remove(&range);
+            }
+            let first =
+                before.or_else(|| self.range_of((cluster, first))).unwrap_or((cluster, first));
+            self.0.insert(first, until.unwrap_or(last).max(last));
+        }
+    }
+
     pub(in crate::condor) fn insert(&mut self, (cluster, number): (i64, i64)) {
         if self.contains((cluster, number)) {
             return;
@@ -43,5 +64,13 @@ mod tests {
         assert_eq!((of(115), of(113)), (vec![5], vec![]));
         assert!(procs.contains((114, i64::MAX)) && procs.contains((114, i64::MIN)));
         assert_eq!(procs.0.len(), 5, "{procs:?}");
+        let mut all = Procs::default();
+        all.insert((7, 0));
+        all.insert((114, 3));
+        all.insert((114, 5));
+        all.extend(procs);
+        let of = (-1..12).filter(|n| all.contains((114, *n))).collect::<Vec<_>>();
+        assert_eq!((of, all.contains((7, 0))), (vec![0, 1, 2, 3, 4, 5, 9], true));
+        assert!(all.has_cluster(115) && !all.has_cluster(116));
     }
 }

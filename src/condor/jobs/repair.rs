@@ -79,12 +79,11 @@ impl Jobs {
 
     /// What is known of a job.
     pub(in crate::condor) fn known(&self, key: JobKey) -> Known {
-        let Some(group) = self.groups.get(&self.of(key.cluster)) else { return Known::Nothing };
-        let number = (key.cluster, key.proc);
-        match group.live.get(&number) {
+        let (of, number) = (self.of(key.cluster), (key.cluster, key.proc));
+        match self.groups.get(&of).and_then(|group| group.live.get(&number)) {
             Some(live) if live.reporter.state().is_terminal() => Known::Ended,
             Some(live) => Known::Live(live.reporter.state()),
-            None if group.has_ended(number) => Known::Ended,
+            None if self.has_ended(&of, number) => Known::Ended,
             None => Known::Nothing,
         }
     }
@@ -116,11 +115,11 @@ impl Jobs {
             _ => self.of(key.cluster),
         };
         let number = (key.cluster, key.proc);
-        let Some(group) = self.groups.get_mut(&of) else { return };
-        group.tell(at);
-        if group.has_ended(number) {
+        if self.has_ended(&of, number) {
             return;
         }
+        let Some(group) = self.groups.get_mut(&of) else { return };
+        group.tell(at);
         if !group.is_live(number) {
             let named = dag.and_then(|(_, node)| node);
             let name = named.map_or_else(|| naming::task_name(key), str::to_owned);
